@@ -1,0 +1,328 @@
+/**
+ * What crosses the state machine: each step's input and output, once. The handlers in `lambdas/` take and
+ * return these types, `lib/` wires them with JSONata, and everything larger than a pointer lies in the store
+ * (a state's payload holds 256 KiB).
+ */
+import { z } from 'zod';
+
+export const SPACES = ['l2', 'cosine', 'ip'] as const;
+export type Space = (typeof SPACES)[number];
+export type ShardFormat = 'pgcopy' | 'jsonl';
+export type RejectPolicy = 'fail' | 'quarantine';
+export type TunePolicy = 'apply' | 'report' | 'off';
+export type IndexMethod = 'hnsw' | 'ivfflat';
+
+/** A run's name: it becomes a folder of the store and a key of the ledger. */
+export const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+/** The execution's input, as a person types it in the console. Every key may be left out. */
+export const MigrationInput = z.strictObject({
+  /** Name of the run; the execution's name by default. The same name goes on where that run stopped. */
+  run: z
+    .string()
+    .regex(RUN_NAME, 'use 1 to 63 letters, digits, dots, dashes and underscores, first a letter or digit')
+    .optional(),
+  /** Names of collections; all of them by default. */
+  collections: z.array(z.string().min(1)).nonempty().optional(),
+  /** Tenants to look in; the server's default tenant by default. */
+  tenants: z.array(z.string().min(1)).nonempty().optional(),
+  /** Databases to look in; all databases of the tenants by default. */
+  databases: z.array(z.string().min(1)).nonempty().optional(),
+  /** Target schema, if exactly one collection is migrated; made from the collection's name by default. */
+  schema: z.string().min(1).optional(),
+  /** Shards that are exported and imported at the same time. More helps until the database is the limit. */
+  concurrency: z.int().min(1).max(1000).default(8),
+  /** What the store holds: the bytes that Postgres reads, or portable JSON lines. */
+  format: z.enum(['pgcopy', 'jsonl']).default('pgcopy'),
+  /** What to do when a record cannot arrive as it is: publish nothing, or publish the rest. */
+  onReject: z.enum(['fail', 'quarantine']).default('fail'),
+  /** Vector bytes of a shard: smaller ones are retried sooner, larger ones cost fewer requests. */
+  shardBytes: z
+    .int()
+    .min(64 * 1024)
+    .max(1024 ** 3)
+    .default(64 * 1024 * 1024),
+  /** Approximate index on the embeddings. */
+  index: z.enum(['hnsw', 'ivfflat']).default('hnsw'),
+  /** Searches that verification samples from each collection. */
+  sampleSize: z.int().min(0).max(10_000).default(50),
+  /** Whether recommended parameters are applied, only reported, or not computed. */
+  tune: z.enum(['apply', 'report', 'off']).default('report'),
+  /** Whether the instance may be rebooted for parameters that need it. */
+  allowReboot: z.boolean().default(false),
+  /** Memory of the database server in bytes, where it cannot be found out. */
+  instanceMemoryBytes: z.int().min(1).optional(),
+  /** Take the target schemas over from another run that holds them. */
+  takeOver: z.boolean().default(false),
+});
+export type MigrationInput = z.infer<typeof MigrationInput>;
+/** As written by a caller: defaults not yet filled in. */
+export type MigrationRequest = z.input<typeof MigrationInput>;
+
+/** How Chroma's graph was built; carried over to Postgres. */
+export interface HnswSettings {
+  /** `max_neighbors` in Chroma, `m` in pgvector (2 to 100). */
+  m: number;
+  /** Candidates while building (pgvector: 4 to 1000, at least 2·m). */
+  efConstruction: number;
+  /** Candidates while searching (pgvector: 1 to 1000). */
+  efSearch: number;
+}
+
+/** One kind of metadata value and how often the sample had it. */
+export interface MetadataKeyProfile {
+  key: string;
+  types: string[];
+  /** Share of sampled records that have the key, 0 to 1. */
+  share: number;
+}
+
+/** What a look at a few records says about the collection; sizes in bytes of UTF-8. */
+export interface CollectionProfile {
+  sampled: number;
+  averageDocumentBytes: number;
+  averageMetadataBytes: number;
+  averageIdBytes: number;
+  metadataKeys: MetadataKeyProfile[];
+}
+
+/** One collection of the plan. `schema` is the key by which the rest of the run knows it. */
+export interface CollectionPlan {
+  tenant: string;
+  database: string;
+  collection: string;
+  collectionId: string;
+  schema: string;
+  /** null while the collection has never held a record. */
+  dimension: number | null;
+  space: Space;
+  /** Records at the time of the plan. */
+  records: number;
+  shards: number;
+  /** Estimated bytes of the shards in the store. */
+  bytes: number;
+  hnsw: HnswSettings;
+  indexMethod: IndexMethod;
+  /** Name of the embedding model, where Chroma knows it. */
+  model: string | null;
+  /** Chroma's own words on the collection, kept in the ledger. */
+  metadata: Record<string, unknown> | null;
+  configuration: unknown;
+  profile: CollectionProfile;
+}
+
+/** `runs/<run>/plan.json` */
+export interface Plan {
+  version: 1;
+  run: string;
+  createdAt: string;
+  /** Chroma's version as the server says it. */
+  sourceVersion: string;
+  options: MigrationInput;
+  collections: CollectionPlan[];
+  warnings: string[];
+}
+
+/** One element of `runs/<run>/shards.json`: all that a shard's child needs. */
+export interface ShardItem {
+  run: string;
+  tenant: string;
+  database: string;
+  collection: string;
+  collectionId: string;
+  schema: string;
+  dimension: number;
+  /** Number of the shard in its collection, from 0. */
+  number: number;
+  /** First record's offset in Chroma's order of insertion. */
+  offset: number;
+  records: number;
+  /** Records of the whole collection when the plan was made. */
+  collectionRecords: number;
+  /** SHA-256 (hex) of the id at `offset` when the plan was made: an id itself may be too long for a payload. */
+  firstIdHash: string;
+  format: ShardFormat;
+  /** Records that are asked of Chroma at a time. */
+  pageSize: number;
+}
+
+/** One element of `runs/<run>/collections.json`. */
+export interface CollectionItem {
+  run: string;
+  schema: string;
+}
+
+/** An object of the store as the exporter left it. */
+export interface StoredObject {
+  key: string;
+  bytes: number;
+  sha256: string;
+}
+
+/** `runs/<run>/shards/<schema>/<number>/manifest.json`: written last, so it means that the shard is whole. */
+export interface ShardManifest {
+  version: 1;
+  run: string;
+  schema: string;
+  number: number;
+  format: ShardFormat;
+  /** Records that Chroma handed over; `read = written + rejected`. */
+  read: number;
+  written: number;
+  rejected: number;
+  /** Sum of the written records' digests modulo 2^64, in decimal. */
+  checksum: string;
+  objects: {
+    /** format pgcopy */
+    documents?: StoredObject;
+    embeddings?: StoredObject;
+    /** format jsonl */
+    records?: StoredObject;
+    /** 24 bytes a record: id (16), digest (8, big-endian). */
+    digests: StoredObject;
+    /** Absent if nothing was rejected. */
+    rejects?: StoredObject;
+  };
+  firstId: string | null;
+  lastId: string | null;
+  startedAt: string;
+  finishedAt: string;
+}
+
+/** Why a record cannot arrive as it is; one line of `rejects.jsonl`. */
+export interface Reject {
+  /** The record's id with everything that Postgres text cannot hold escaped as in JSON. */
+  id: string;
+  /** Position in the collection (Chroma's offset). */
+  offset: number;
+  reason: RejectReason;
+  /** One sentence for a person. */
+  detail: string;
+  /** The record as Chroma sent it, in JSON text: nothing of it is lost. */
+  record: string;
+}
+
+export type RejectReason =
+  | 'nul-in-id'
+  | 'nul-in-document'
+  | 'nul-in-uri'
+  | 'nul-in-metadata'
+  | 'lone-surrogate'
+  | 'embedding-missing'
+  | 'embedding-not-finite'
+  | 'wrong-dimension'
+  | 'metadata-too-large'
+  | 'unreadable';
+
+/* ── steps, in the order of the state machine ─────────────────────────────────────────────────────────── */
+
+export interface PlanStepInput {
+  /** Name of the execution; names the run unless the input does. */
+  execution: string;
+  /** The execution's input, not yet trusted. */
+  input: unknown;
+}
+/** Held in the state machine's variable `$plan`; every later step points into the store with it. */
+export interface PlanStepOutput {
+  run: string;
+  planKey: string;
+  shardsKey: string;
+  collectionsKey: string;
+  collections: number;
+  shards: number;
+  records: number;
+  /** MaxConcurrency of the shard maps, of IndexCollections and of VerifyCollections. */
+  concurrency: number;
+  indexConcurrency: number;
+  verifyConcurrency: number;
+  tune: TunePolicy;
+  allowReboot: boolean;
+}
+
+export interface RunPointer {
+  run: string;
+}
+export interface PrepareDatabaseOutput {
+  run: string;
+  pgvectorVersion: string;
+  warnings: string[];
+}
+
+export interface ExportShardOutput {
+  run: string;
+  schema: string;
+  number: number;
+  manifestKey: string;
+  read: number;
+  rejected: number;
+  /** The shard had been exported before and nothing was done. */
+  skipped: boolean;
+}
+export interface ImportShardInput {
+  run: string;
+  schema: string;
+  number: number;
+  manifestKey: string;
+}
+export interface ImportShardOutput {
+  run: string;
+  schema: string;
+  number: number;
+  loaded: number;
+  /** The ledger already had the shard and nothing was done. */
+  skipped: boolean;
+}
+
+export interface FindUnfinishedShardsOutput {
+  unfinished: number;
+  /** Key of the JSON array of ShardItem. */
+  unfinishedKey: string;
+  rejected: number;
+}
+
+export interface IndexBuildInput extends CollectionItem {
+  /** How often the child has looked already; the wait grows with it. */
+  looks: number;
+}
+export interface IndexBuildOutput extends CollectionItem {
+  /** `valid`: all indexes stand. `building`: one is being built. `waiting`: another build has the memory. `stopped`: start again. */
+  state: 'valid' | 'building' | 'waiting' | 'stopped';
+  index: string | null;
+  percent: number | null;
+  looks: number;
+  waitSeconds: number;
+}
+
+export interface VerifyCollectionOutput extends CollectionItem {
+  records: number;
+  checksum: string;
+  recallAt10: number | null;
+}
+
+export interface PublishOutput {
+  run: string;
+  published: number;
+}
+
+/** As `rds:ModifyDBParameterGroup` takes it. */
+export interface ParameterSetting {
+  ParameterName: string;
+  ParameterValue: string;
+  ApplyMethod: 'immediate' | 'pending-reboot';
+}
+export interface RecommendParametersOutput {
+  run: string;
+  /** At most 20 settings in each: the limit of one call. Empty if nothing is to be applied. */
+  batches: ParameterSetting[][];
+  rebootNeeded: boolean;
+}
+
+export interface WriteReportInput extends RunPointer {
+  status: 'succeeded' | 'failed';
+  error?: { name: string; message: string; state: string | null };
+}
+export interface WriteReportOutput {
+  run: string;
+  reportKey: string;
+  htmlKey: string;
+}

@@ -1,0 +1,24 @@
+/**
+ * The layout of the store. A run's objects lie below `runs/<run>/`, so one prefix holds all that there is to
+ * know of it, and a lifecycle rule can end it.
+ */
+const shardFolder = (run: string, schema: string, shard: number) =>
+  // Six digits keep a listing in order up to a million shards of 64 MB: 64 TB a collection.
+  `runs/${run}/shards/${schema}/${String(shard).padStart(6, '0')}`;
+
+export const keys = {
+  plan: (run: string) => `runs/${run}/plan.json`,
+  shards: (run: string) => `runs/${run}/shards.json`,
+  unfinished: (run: string) => `runs/${run}/unfinished.json`,
+  collections: (run: string) => `runs/${run}/collections.json`,
+  verification: (run: string, schema: string) => `runs/${run}/verification/${schema}.json`,
+  parameters: (run: string) => `runs/${run}/parameters.json`,
+  reportJson: (run: string) => `runs/${run}/report.json`,
+  reportHtml: (run: string) => `runs/${run}/report.html`,
+  manifest: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/manifest.json`,
+  documents: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/documents.pgcopy`,
+  embeddings: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/embeddings.pgcopy`,
+  records: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/records.jsonl`,
+  digests: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/digests.bin`,
+  rejects: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/rejects.jsonl`,
+};

@@ -1,0 +1,29 @@
+import type { Readable } from 'node:stream';
+import type { StoredObject } from '../contract.ts';
+
+/**
+ * Where shards, plans and reports lie: an S3 bucket on AWS, a folder on one machine.
+ *
+ * Keys are relative to the store's root, use `/`, and hold no `.` or `..` segment. Objects appear whole or
+ * not at all. Errors: StoreUnavailable (worth a retry), StoreRefused (not).
+ */
+export interface ShardStore {
+  /** The root as a person would write it: `s3://bucket/prefix` or a folder's path. */
+  readonly url: string;
+  /** Streams an object in; resolves with its size and SHA-256 once it can be read back. */
+  write(key: string, body: Readable): Promise<StoredObject>;
+  /** Streams an object out. @throws ObjectMissing */
+  read(key: string): Promise<Readable>;
+  writeText(key: string, text: string, contentType?: string): Promise<void>;
+  /** null if there is no such object. */
+  readText(key: string): Promise<string | null>;
+  exists(key: string): Promise<boolean>;
+  delete(key: string): Promise<void>;
+  /** Address of an object for a person: a path or `s3://…`. */
+  urlOf(key: string): string;
+}
+
+/** There is no object of that key. */
+export class ObjectMissing extends Error {
+  override readonly name = 'ObjectMissing';
+}

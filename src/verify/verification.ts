@@ -1,0 +1,33 @@
+/** What verification found of one collection: `runs/<run>/verification/<schema>.json`. */
+export interface Verification {
+  run: string;
+  schema: string;
+  collection: string;
+  verified: boolean;
+  startedAt: string;
+  finishedAt: string;
+  records: { source: number; planned: number; loaded: number; rejected: number; target: number };
+  dimension: { source: number | null; target: number | null };
+  checksum: { source: string; target: string };
+  /** One sentence for each thing that is not as it should be; empty if verified. */
+  mismatches: string[];
+  /** Records that differ, at most 100 of each kind, named by their Chroma id where it is known. */
+  differing: { missing: string[]; unexpected: string[]; changed: string[] };
+  /** Rows whose guide columns (file_path, chunk_index, …) are not what their metadata says. */
+  metadataMismatches: number;
+  searches: {
+    sampled: number;
+    /** Mean share of the exact ten nearest that were found, 0 to 1; null if nothing was sampled. */
+    recallAt10: number | null;
+    chromaRecallAt10: number | null;
+    /** Largest relative difference between Chroma's distances and ours for the same record. */
+    largestDistanceDifference: number | null;
+    /** Milliseconds of each sampled search through the index, in order of size. */
+    latencyMilliseconds: number[];
+    chromaLatencyMilliseconds: number[];
+    /** Whether EXPLAIN shows the approximate index in use; null if the collection has none. */
+    indexUsed: boolean | null;
+    indexName: string | null;
+  };
+  indexes: string[];
+}
