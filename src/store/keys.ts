@@ -15,9 +15,12 @@ export const keys = {
   parameters: (run: string) => `runs/${run}/parameters.json`,
   reportJson: (run: string) => `runs/${run}/report.json`,
   reportHtml: (run: string) => `runs/${run}/report.html`,
-  manifest: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/manifest.json`,
-  documents: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/documents.pgcopy`,
-  embeddings: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/embeddings.pgcopy`,
+  manifest: (run: string, schema: string, shard: number) =>
+    `${shardFolder(run, schema, shard)}/manifest.json`,
+  documents: (run: string, schema: string, shard: number) =>
+    `${shardFolder(run, schema, shard)}/documents.pgcopy`,
+  embeddings: (run: string, schema: string, shard: number) =>
+    `${shardFolder(run, schema, shard)}/embeddings.pgcopy`,
   records: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/records.jsonl`,
   digests: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/digests.bin`,
   rejects: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/rejects.jsonl`,

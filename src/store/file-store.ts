@@ -1,0 +1,126 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { access, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { StoredObject } from '../contract.ts';
+import { StoreRefused, StoreUnavailable } from '../errors.ts';
+import { measure } from './measure.ts';
+import { checkKey, ObjectMissing, type ShardStore } from './store.ts';
+
+/** A store in a folder. Objects are written beside their place and renamed into it, so they appear whole. */
+export class FileStore implements ShardStore {
+  readonly url: string;
+  readonly #root: string;
+
+  constructor(folder: string) {
+    this.#root = resolve(folder);
+    this.url = this.#root;
+  }
+
+  async write(key: string, body: Readable): Promise<StoredObject> {
+    return this.#place(key, async (temporary) => {
+      const hash = createHash('sha256');
+      let bytes = 0;
+      const measured = measure((chunk) => {
+        hash.update(chunk);
+        bytes += chunk.length;
+      });
+      await pipeline(body, measured, createWriteStream(temporary, { flags: 'wx', highWaterMark: 1 << 20 }));
+      await syncToDisk(temporary);
+      return { key, bytes, sha256: hash.digest('hex') };
+    });
+  }
+
+  async writeText(key: string, text: string): Promise<void> {
+    await this.#place(key, (temporary) => writeFile(temporary, text, { flag: 'wx', flush: true }));
+  }
+
+  async read(key: string): Promise<Readable> {
+    try {
+      const file = await open(this.#path(key));
+      return createReadStream('', { fd: file, highWaterMark: 1 << 20 });
+    } catch (error) {
+      if (isMissing(error)) throw new ObjectMissing(this.urlOf(key));
+      throw storeError(this.urlOf(key), 'read', error);
+    }
+  }
+
+  async readText(key: string): Promise<string | null> {
+    try {
+      return await readFile(this.#path(key), 'utf8');
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw storeError(this.urlOf(key), 'read', error);
+    }
+  }
+
+  async exists(key: string): Promise<boolean> {
+    return access(this.#path(key)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async delete(key: string): Promise<void> {
+    await rm(this.#path(key), { force: true });
+  }
+
+  urlOf(key: string): string {
+    return this.#path(key);
+  }
+
+  #path(key: string): string {
+    return join(this.#root, checkKey(key));
+  }
+
+  async #place<T>(key: string, fill: (temporary: string) => Promise<T>): Promise<T> {
+    const path = this.#path(key);
+    const temporary = `${path}.${randomUUID()}.part`;
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      const result = await fill(temporary);
+      await rename(temporary, path);
+      return result;
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw storeError(path, 'written', error);
+    }
+  }
+}
+
+/** A manifest must not outlive the objects that it names: they reach the disk before it is written. */
+async function syncToDisk(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+const isMissing = (error: unknown) => (error as NodeJS.ErrnoException)?.code === 'ENOENT';
+
+const REMEDIES: Record<string, string> = {
+  EACCES: 'give this user permission, or choose another folder with --store',
+  EPERM: 'give this user permission, or choose another folder with --store',
+  EROFS: 'the file system is read-only; choose another folder with --store',
+  ENOTDIR: 'a file stands in the way; choose another folder with --store',
+  EISDIR: 'a folder stands in the way; choose another folder with --store',
+  ENOSPC: 'the disk is full; free some space or choose another folder with --store, then run again',
+  EDQUOT: 'the quota is used up; free some space or choose another folder with --store, then run again',
+  ENAMETOOLONG: 'the path is too long; choose a shorter folder with --store',
+};
+
+/** Only errors of the file system are the store's; one that came down the stream keeps its own name. */
+function storeError(path: string, verb: 'read' | 'written', error: unknown): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return error;
+  const remedy = REMEDIES[code];
+  if (remedy)
+    return new StoreRefused(`The store's ${path} cannot be ${verb} (${code}): ${remedy}.`, { cause: error });
+  return new StoreUnavailable(`The store's ${path} could not be ${verb} (${code}): run again.`, {
+    cause: error,
+  });
+}

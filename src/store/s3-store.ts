@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import type { StoredObject } from '../contract.ts';
+import { StoreRefused, StoreUnavailable } from '../errors.ts';
+import { measure } from './measure.ts';
+import { checkKey, ObjectMissing, type ShardStore } from './store.ts';
+
+/**
+ * Parts of an upload. 8 MiB × 10,000 parts is 80 GiB, far over a shard; 4 at a time hold 32 MiB of memory.
+ * Source: Amazon S3 multipart upload limits (5 MiB to 5 GiB a part, 10,000 parts).
+ */
+const PART_BYTES = 8 * 1024 * 1024;
+const PARTS_AT_A_TIME = 4;
+
+/** A store in an S3 bucket, below an optional prefix. A multipart upload appears whole or not at all. */
+export class S3Store implements ShardStore {
+  readonly url: string;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #client: S3Client;
+
+  constructor(bucket: string, prefix = '', config: S3ClientConfig = {}) {
+    this.#bucket = bucket;
+    this.#prefix = prefix === '' ? '' : `${prefix.replace(/\/+$/, '')}/`;
+    this.url = `s3://${bucket}${prefix === '' ? '' : `/${this.#prefix.slice(0, -1)}`}`;
+    this.#client = new S3Client({ maxAttempts: 5, ...config });
+  }
+
+  async write(key: string, body: Readable): Promise<StoredObject> {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    const measured = measure((chunk) => {
+      hash.update(chunk);
+      bytes += chunk.length;
+    });
+    // pipe does not carry errors on; without this the upload would wait for ever for a broken source.
+    body.on('error', (error) => measured.destroy(error));
+    const upload = new Upload({
+      client: this.#client,
+      params: { Bucket: this.#bucket, Key: this.#key(key), Body: body.pipe(measured) },
+      partSize: PART_BYTES,
+      queueSize: PARTS_AT_A_TIME,
+    });
+    try {
+      await upload.done();
+    } catch (error) {
+      body.destroy();
+      throw this.#error(key, 'written', error);
+    }
+    return { key, bytes, sha256: hash.digest('hex') };
+  }
+
+  async writeText(key: string, text: string, contentType = 'application/json'): Promise<void> {
+    const command = new PutObjectCommand({
+      Bucket: this.#bucket,
+      Key: this.#key(key),
+      Body: text,
+      ContentType: contentType,
+    });
+    await this.#client.send(command).catch((error) => {
+      throw this.#error(key, 'written', error);
+    });
+  }
+
+  async read(key: string): Promise<Readable> {
+    try {
+      const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#key(key) });
+      const { Body } = await this.#client.send(command);
+      return Body as Readable;
+    } catch (error) {
+      if (isMissing(error)) throw new ObjectMissing(this.urlOf(key));
+      throw this.#error(key, 'read', error);
+    }
+  }
+
+  async readText(key: string): Promise<string | null> {
+    try {
+      const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#key(key) });
+      const { Body } = await this.#client.send(command);
+      return (await Body?.transformToString('utf8')) ?? '';
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw this.#error(key, 'read', error);
+    }
+  }
+
+  async exists(key: string): Promise<boolean> {
+    try {
+      await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#key(key) }));
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw this.#error(key, 'read', error);
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: this.#key(key) });
+    await this.#client.send(command).catch((error) => {
+      throw this.#error(key, 'deleted', error);
+    });
+  }
+
+  urlOf(key: string): string {
+    return `s3://${this.#bucket}/${this.#key(key)}`;
+  }
+
+  #key(key: string): string {
+    return `${this.#prefix}${checkKey(key)}`;
+  }
+
+  #error(key: string, verb: 'read' | 'written' | 'deleted', error: unknown): Error {
+    // What came down the stream (Chroma broke off, say) keeps its own name.
+    if (!(error instanceof Error) || !isFromS3(error)) return error as Error;
+    const where = this.urlOf(key);
+    if (REFUSALS.has(error.name))
+      return new StoreRefused(
+        `The store's ${where} cannot be ${verb} (${error.name}): check the bucket's name and region, and that the credentials may use it.`,
+        { cause: error },
+      );
+    return new StoreUnavailable(`The store's ${where} could not be ${verb} (${error.name}): run again.`, {
+      cause: error,
+    });
+  }
+}
+
+const REFUSALS = new Set([
+  'NoSuchBucket',
+  'AccessDenied',
+  'Forbidden',
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'PermanentRedirect',
+  'ExpiredToken',
+  'CredentialsProviderError',
+  'InvalidBucketName',
+]);
+
+const isMissing = (error: unknown) =>
+  error instanceof Error && (error.name === 'NoSuchKey' || error.name === 'NotFound');
+
+function isFromS3(error: Error): boolean {
+  if (error instanceof S3ServiceException || error.name === 'CredentialsProviderError') return true;
+  const { code } = error as NodeJS.ErrnoException;
+  return error.name === 'TimeoutError' || error.name === 'AbortError' || /^E[A-Z]+$/.test(code ?? '');
+}
