@@ -141,6 +141,8 @@ export interface ShardItem {
   collectionRecords: number;
   /** SHA-256 (hex) of the id at `offset` when the plan was made: an id itself may be too long for a payload. */
   firstIdHash: string;
+  /** The same of the shard's last id: a shift of the offsets shows at one of the two. */
+  lastIdHash: string;
   format: ShardFormat;
   /** Records that are asked of Chroma at a time. */
   pageSize: number;
@@ -291,6 +293,28 @@ export interface IndexBuildOutput extends CollectionItem {
   percent: number | null;
   looks: number;
   waitSeconds: number;
+}
+
+/** Searches sampled from Chroma for verification: `runs/<run>/searches/<schema>.json`. */
+export interface SampledSearches {
+  schema: string;
+  /** Records in Chroma at the time of the sample. */
+  records: number;
+  /** Dimension as Chroma says it now. */
+  dimension: number | null;
+  queries: {
+    /** The record whose vector is searched for. */
+    id: string;
+    embedding: number[];
+    /** Chroma's ten nearest and its own distances, nearest first; a distance may be missing (null). */
+    ids: string[];
+    distances: (number | null)[];
+    milliseconds: number;
+  }[];
+}
+export interface SampleSearchesOutput extends CollectionItem {
+  searchesKey: string;
+  sampled: number;
 }
 
 export interface VerifyCollectionOutput extends CollectionItem {

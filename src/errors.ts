@@ -20,6 +20,12 @@ export class SourceUnavailable extends MigrationError {
 /** Chroma answered 429: a retry, but later. */
 export class SourceThrottled extends MigrationError {
   static override readonly errorName = 'SourceThrottled';
+  /** As the server's Retry-After says; 0 if it says nothing. */
+  readonly retryAfterMilliseconds: number;
+  constructor(message: string, options: ErrorOptions & { retryAfterMilliseconds: number }) {
+    super(message, options);
+    this.retryAfterMilliseconds = options.retryAfterMilliseconds;
+  }
 }
 /** Chroma refused the credentials, or speaks no API that this program knows. */
 export class SourceRefused extends MigrationError {

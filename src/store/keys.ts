@@ -11,6 +11,7 @@ export const keys = {
   shards: (run: string) => `runs/${run}/shards.json`,
   unfinished: (run: string) => `runs/${run}/unfinished.json`,
   collections: (run: string) => `runs/${run}/collections.json`,
+  searches: (run: string, schema: string) => `runs/${run}/searches/${schema}.json`,
   verification: (run: string, schema: string) => `runs/${run}/verification/${schema}.json`,
   parameters: (run: string) => `runs/${run}/parameters.json`,
   reportJson: (run: string) => `runs/${run}/report.json`,

@@ -1,0 +1,126 @@
+import { CollectionNotFound } from '../errors.ts';
+import { ChromaHttp, type ChromaSettings } from './http.ts';
+import { type Page, scanPage } from './scan-page.ts';
+
+/** A collection as Chroma's API describes it. */
+export interface ChromaCollection {
+  id: string;
+  name: string;
+  tenant: string;
+  database: string;
+  dimension: number | null;
+  metadata: Record<string, unknown> | null;
+  configuration_json: unknown;
+}
+
+/** Which part of a record `get` shall bring; ids always come. */
+export type Include = 'embeddings' | 'documents' | 'metadatas' | 'uris';
+export const ALL_PARTS: readonly Include[] = ['embeddings', 'documents', 'metadatas', 'uris'];
+
+/** Answer to one of the queries: ids and Chroma's own distances, nearest first. */
+export interface Neighbours {
+  ids: string[];
+  distances: number[];
+}
+
+type CollectionAddress = { tenant: string; database: string; collectionId: string };
+
+/** Collections that the API lists at a time. */
+const COLLECTIONS_A_PAGE = 1000;
+
+/** Reads a Chroma server over its API v2. Nothing here writes. */
+export class ChromaSource {
+  readonly #http: ChromaHttp;
+
+  constructor(settings: ChromaSettings, connections?: number) {
+    this.#http = new ChromaHttp(settings, connections);
+  }
+
+  get origin(): string {
+    return this.#http.origin;
+  }
+
+  async version(): Promise<string> {
+    return String(await this.#http.json<string>('GET', '/api/v2/version'));
+  }
+
+  /** The tenant that the credentials belong to; `default_tenant` on a server without any. */
+  async ownTenant(): Promise<string> {
+    const { tenant } = await this.#http.json<{ tenant?: string }>('GET', '/api/v2/auth/identity');
+    return tenant && tenant !== '*' ? tenant : 'default_tenant';
+  }
+
+  async databases(tenant: string): Promise<string[]> {
+    const listed = await this.#http.json<{ name: string }[]>('GET', `${tenantPath(tenant)}/databases`);
+    return listed.map(({ name }) => name);
+  }
+
+  async collections(tenant: string, database: string): Promise<ChromaCollection[]> {
+    const path = `${databasePath(tenant, database)}/collections`;
+    const all: ChromaCollection[] = [];
+    for (;;) {
+      const query = `?limit=${COLLECTIONS_A_PAGE}&offset=${all.length}`;
+      const listed = await this.#http.json<ChromaCollection[]>('GET', `${path}${query}`);
+      all.push(...listed.map((collection) => ({ ...collection, tenant, database })));
+      if (listed.length < COLLECTIONS_A_PAGE) return all;
+    }
+  }
+
+  async count(address: CollectionAddress): Promise<number> {
+    return this.#http.json<number>('GET', `${collectionPath(address)}/count`);
+  }
+
+  /**
+   * Records `offset` to `offset + limit` in Chroma's order, which is that of insertion.
+   * @param capacity components to make room for: limit × dimension
+   */
+  async page(
+    address: CollectionAddress,
+    range: { offset: number; limit: number },
+    include: readonly Include[],
+    capacity = 0,
+  ): Promise<Page> {
+    return scanPage(await this.pageBytes(address, range, include), capacity);
+  }
+
+  /** The same as {@link page}, as the bytes that came. */
+  async pageBytes(
+    address: CollectionAddress,
+    range: { offset: number; limit: number },
+    include: readonly Include[],
+  ): Promise<Buffer> {
+    return this.#http.bytes('POST', `${collectionPath(address)}/get`, { ...range, include });
+  }
+
+  /** The `count` nearest records of each query, with Chroma's own distances. */
+  async nearest(address: CollectionAddress, queries: number[][], count: number): Promise<Neighbours[]> {
+    const answer = await this.#http.json<{ ids: string[][]; distances: (number | null)[][] }>(
+      'POST',
+      `${collectionPath(address)}/query`,
+      { query_embeddings: queries, n_results: count, include: ['distances'] },
+    );
+    return answer.ids.map((ids, query) => ({
+      ids,
+      distances: (answer.distances[query] ?? []).map((distance) => distance ?? Number.NaN),
+    }));
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close();
+  }
+}
+
+const tenantPath = (tenant: string) => `/api/v2/tenants/${segment(tenant)}`;
+const databasePath = (tenant: string, database: string) =>
+  `${tenantPath(tenant)}/databases/${segment(database)}`;
+const collectionPath = ({ tenant, database, collectionId }: CollectionAddress) =>
+  `${databasePath(tenant, database)}/collections/${segment(collectionId)}`;
+
+/** A name as one segment of a path. encodeURIComponent leaves dots alone, and `..` would climb. */
+function segment(name: string): string {
+  if (name === '.' || name === '..')
+    throw new CollectionNotFound(
+      `'${name}' is no name that Chroma could have given: check --tenant and --database.`,
+    );
+  return encodeURIComponent(name);
+}

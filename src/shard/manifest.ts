@@ -1,0 +1,20 @@
+import type { ShardManifest } from '../contract.ts';
+import { ShardCorrupt } from '../errors.ts';
+import type { ShardStore } from '../store/store.ts';
+
+/** A shard's manifest; null while the shard is not whole. @throws ShardCorrupt */
+export async function readManifest(store: ShardStore, key: string): Promise<ShardManifest | null> {
+  const text = await store.readText(key);
+  if (text === null) return null;
+  try {
+    const manifest = JSON.parse(text) as ShardManifest;
+    if (manifest.version !== 1) throw new TypeError(`version ${manifest.version}`);
+    return manifest;
+  } catch (cause) {
+    await store.delete(key);
+    throw new ShardCorrupt(
+      `The manifest ${store.urlOf(key)} could not be read and was deleted: run again, the shard is then exported anew.`,
+      { cause },
+    );
+  }
+}

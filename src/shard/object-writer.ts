@@ -1,0 +1,46 @@
+import { PassThrough } from 'node:stream';
+import type { StoredObject } from '../contract.ts';
+import type { ShardStore } from '../store/store.ts';
+
+/** About one page of 1,536 dimensions; what is beyond it makes the exporter wait for the store. */
+const HIGH_WATER_BYTES = 4 * 1024 * 1024;
+
+/** An object of the store that is written piece by piece, as fast as the store takes it. */
+export class ObjectWriter {
+  readonly #stream = new PassThrough({ highWaterMark: HIGH_WATER_BYTES });
+  readonly #stored: Promise<StoredObject>;
+  #failure: unknown;
+
+  constructor(store: ShardStore, key: string) {
+    this.#stored = store.write(key, this.#stream);
+    // Seen by the next write or by finish; without a handler here the process would end first.
+    this.#stored.catch((error) => {
+      this.#failure = error;
+      this.#stream.destroy();
+    });
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    if (bytes.length === 0 || this.#stream.write(bytes)) return;
+    await new Promise<void>((resolve, reject) => {
+      const settle = () => {
+        this.#stream.off('drain', settle).off('close', settle);
+        if (this.#failure) reject(this.#failure);
+        else resolve();
+      };
+      this.#stream.on('drain', settle).on('close', settle);
+    });
+  }
+
+  async finish(): Promise<StoredObject> {
+    this.#stream.end();
+    return this.#stored;
+  }
+
+  /** Gives the object up: nothing of it appears. */
+  async abort(reason: Error): Promise<void> {
+    this.#stream.destroy(reason);
+    await this.#stored.catch(() => undefined);
+  }
+}
