@@ -116,6 +116,8 @@ export interface Plan {
   version: 1;
   run: string;
   createdAt: string;
+  /** Origin of the Chroma server, without credentials. */
+  source: string;
   /** Chroma's version as the server says it. */
   sourceVersion: string;
   options: MigrationInput;

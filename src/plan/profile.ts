@@ -1,0 +1,90 @@
+import type { ChromaSource, Include } from '../chroma/chroma-source.ts';
+import type { Page, Spans } from '../chroma/scan-page.ts';
+import type { CollectionProfile } from '../contract.ts';
+import { idAt } from '../shard/export-shard.ts';
+
+const SAMPLED_PARTS: readonly Include[] = ['documents', 'metadatas', 'uris'];
+/** Records of one look. Looks are taken at the beginning, the middle and the end. */
+const LOOK = 50;
+
+type Address = { tenant: string; database: string; collectionId: string };
+
+/** What a few looks at the collection say, and the ids at its two ends. */
+export interface Look {
+  profile: CollectionProfile;
+  firstId: string | null;
+  lastId: string | null;
+}
+
+/** Reads up to 150 records without their embeddings. */
+export async function profileCollection(
+  chroma: ChromaSource,
+  address: Address,
+  records: number,
+): Promise<Look> {
+  const offsets = [...new Set([0, Math.floor(records / 2), Math.max(0, records - LOOK)])];
+  // Looks that would overlap are one.
+  const looks = records <= LOOK ? [0] : offsets;
+  const tally = new Tally();
+  const pages: Page[] = [];
+  if (records > 0)
+    for (const offset of looks) {
+      const page = await chroma.page(address, { offset, limit: LOOK }, SAMPLED_PARTS);
+      tally.add(page);
+      pages.push(page);
+    }
+  const first = pages[0];
+  const last = pages.at(-1);
+  return {
+    profile: tally.profile(),
+    firstId: first && first.length > 0 ? idAt(first, 0) : null,
+    lastId: last && last.length > 0 ? idAt(last, last.length - 1) : null,
+  };
+}
+
+class Tally {
+  #sampled = 0;
+  #bytes = { ids: 0, documents: 0, metadatas: 0 };
+  readonly #keys = new Map<string, { types: Set<string>; count: number }>();
+
+  add(page: Page): void {
+    this.#sampled += page.length;
+    this.#bytes.ids += length(page.ids);
+    this.#bytes.documents += length(page.documents) + length(page.uris);
+    this.#bytes.metadatas += length(page.metadatas);
+    for (let index = 0; index < page.length; index++) this.#addKeys(page, index);
+  }
+
+  profile(): CollectionProfile {
+    const per = (bytes: number) => (this.#sampled === 0 ? 0 : Math.round(bytes / this.#sampled));
+    return {
+      sampled: this.#sampled,
+      averageIdBytes: per(this.#bytes.ids),
+      averageDocumentBytes: per(this.#bytes.documents),
+      averageMetadataBytes: per(this.#bytes.metadatas),
+      metadataKeys: [...this.#keys].map(([key, { types, count }]) => ({
+        key,
+        types: [...types].sort(),
+        share: count / this.#sampled,
+      })),
+    };
+  }
+
+  #addKeys({ bytes, metadatas }: Page, index: number): void {
+    const start = metadatas?.starts[index] ?? -1;
+    if (start < 0) return;
+    const metadata = JSON.parse(bytes.toString('utf8', start, metadatas!.ends[index])) as Record<
+      string,
+      unknown
+    >;
+    for (const [key, value] of Object.entries(metadata)) {
+      const seen = this.#keys.get(key) ?? { types: new Set<string>(), count: 0 };
+      seen.types.add(Array.isArray(value) ? 'array' : typeof value);
+      seen.count++;
+      this.#keys.set(key, seen);
+    }
+  }
+}
+
+const length = (spans: Spans | null): number =>
+  spans?.starts.reduce((sum, start, index) => sum + (start < 0 ? 0 : spans.ends[index]! - start), 0) ?? 0;

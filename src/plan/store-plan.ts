@@ -1,0 +1,133 @@
+import type { ChromaSource } from '../chroma/chroma-source.ts';
+import {
+  type CollectionItem,
+  MigrationInput,
+  type MigrationRequest,
+  type Plan,
+  type PlanStepInput,
+  type PlanStepOutput,
+  RUN_NAME,
+} from '../contract.ts';
+import { InvalidInput, StoreRefused } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { keys } from '../store/keys.ts';
+import type { ShardStore } from '../store/store.ts';
+import { makePlan } from './make-plan.ts';
+
+/** What decides which records lie in which shard: a run that goes on cannot change it. */
+const FIXED_OPTIONS = [
+  'collections',
+  'tenants',
+  'databases',
+  'schema',
+  'format',
+  'shardBytes',
+  'index',
+] as const satisfies (keyof MigrationInput)[];
+
+/** Index builds and verifications that run at the same time: each one loads the database, not Chroma. */
+const MOST_INDEX_BUILDS = 4;
+const MOST_VERIFICATIONS = 8;
+
+/**
+ * Plans the run and stores the plan, or goes on with the plan that the run already has, with this
+ * execution's concurrency and policies.
+ *
+ * @throws InvalidInput naming all mistakes of the execution's input at once
+ */
+export async function planStep(
+  { chroma, store, log }: { chroma: ChromaSource; store: ShardStore; log: Log },
+  { execution, input }: PlanStepInput,
+): Promise<PlanStepOutput> {
+  const { options, request } = parseInput(input);
+  const run = options.run ?? execution;
+  if (!RUN_NAME.test(run))
+    throw new InvalidInput(`The run's name "${run}" is not usable: name it with "run".`);
+  const stored = await readPlan(store, run);
+  const plan = stored
+    ? continued(stored, chroma, options, request)
+    : await storedPlan(store, await makePlan(chroma, run, options));
+  // The options may have changed; written last and whole, it also says that the other two files are there.
+  await store.writeText(keys.plan(run), `${JSON.stringify(plan, null, 2)}\n`);
+  const shards = plan.collections.reduce((sum, collection) => sum + collection.shards, 0);
+  const records = plan.collections.reduce((sum, collection) => sum + collection.records, 0);
+  log.info('planned', {
+    run,
+    collections: plan.collections.length,
+    shards,
+    records,
+    continued: stored !== null,
+  });
+  return {
+    run,
+    planKey: keys.plan(run),
+    shardsKey: keys.shards(run),
+    collectionsKey: keys.collections(run),
+    collections: plan.collections.length,
+    shards,
+    records,
+    concurrency: plan.options.concurrency,
+    indexConcurrency: Math.min(plan.options.concurrency, MOST_INDEX_BUILDS),
+    verifyConcurrency: Math.min(plan.options.concurrency, MOST_VERIFICATIONS),
+    tune: plan.options.tune,
+    allowReboot: plan.options.allowReboot,
+  };
+}
+
+/** The plan of a run; null if it has none. */
+export async function readPlan(store: ShardStore, run: string): Promise<Plan | null> {
+  const text = await store.readText(keys.plan(run));
+  return text === null ? null : (JSON.parse(text) as Plan);
+}
+
+/** The plan of a run that must have one. @throws StoreRefused */
+export async function requirePlan(store: ShardStore, run: string): Promise<Plan> {
+  const plan = await readPlan(store, run);
+  if (plan) return plan;
+  throw new StoreRefused(
+    `The store ${store.url} has no plan of run "${run}": pass the store that the run was started with.`,
+  );
+}
+
+export function parseInput(input: unknown): { options: MigrationInput; request: MigrationRequest } {
+  const request = input ?? {};
+  const parsed = MigrationInput.safeParse(request);
+  if (parsed.success) return { options: parsed.data, request: request as MigrationRequest };
+  const mistakes = parsed.error.issues.map(({ path, message }) =>
+    path.length > 0 ? `${path.join('.')}: ${message}` : message,
+  );
+  throw new InvalidInput(`The execution's input is not understood: ${mistakes.join('; ')}.`);
+}
+
+async function storedPlan(
+  store: ShardStore,
+  { plan, shards }: Awaited<ReturnType<typeof makePlan>>,
+): Promise<Plan> {
+  const items = plan.collections.map(({ schema }): CollectionItem => ({ run: plan.run, schema }));
+  await store.writeText(keys.shards(plan.run), JSON.stringify(shards));
+  await store.writeText(keys.collections(plan.run), JSON.stringify(items));
+  return plan;
+}
+
+function continued(
+  plan: Plan,
+  chroma: ChromaSource,
+  options: MigrationInput,
+  request: MigrationRequest,
+): Plan {
+  if (plan.source !== chroma.origin)
+    throw new InvalidInput(
+      `Run "${plan.run}" reads ${plan.source}, not ${chroma.origin}: pass that source, or another --run.`,
+    );
+  const changed = FIXED_OPTIONS.filter(
+    (option) =>
+      request[option] !== undefined &&
+      JSON.stringify(options[option]) !== JSON.stringify(plan.options[option]),
+  );
+  if (changed.length > 0)
+    throw new InvalidInput(
+      `Run "${plan.run}" was planned with another ${changed.join(', ')}: leave that out to go on with it, or pass another --run.`,
+    );
+  const fixed = Object.fromEntries(FIXED_OPTIONS.map((option) => [option, plan.options[option]]));
+  return { ...plan, options: { ...options, ...fixed } };
+}
