@@ -1,0 +1,46 @@
+import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { STEPFUNCTIONS_USE_DISTRIBUTED_MAP_RESULT_WRITER_V2 } from 'aws-cdk-lib/cx-api';
+import type { Construct } from 'constructs';
+import { type MigrationConfig, readConfig } from './config.ts';
+import { Network } from './network.ts';
+import { ShardStore } from './shard-store.ts';
+import { Steps } from './steps.ts';
+import { VectorDatabase } from './vector-database.ts';
+import { Workflow } from './workflow.ts';
+
+/** The table of contents: what there is, and what knows what. */
+export class MigrationStack extends Stack {
+  constructor(scope: Construct, id: string, props?: StackProps) {
+    super(scope, id, props);
+    const config = readConfig(this.node);
+    this.#warnOf(config);
+
+    // Without this key CDK drops every ResultWriter without a word; set here for apps that have no cdk.json of ours.
+    this.node.setContext(STEPFUNCTIONS_USE_DISTRIBUTED_MAP_RESULT_WRITER_V2, true);
+
+    const network = new Network(this, 'Network');
+    const store = new ShardStore(this, 'ShardStore');
+    network.limitStoreEndpointTo(store.bucket);
+    const database = new VectorDatabase(this, 'VectorDatabase', { config, network });
+    const steps = new Steps(this, 'Steps', { config, network, store, database });
+    const workflow = new Workflow(this, 'Workflow', {
+      steps,
+      store,
+      database,
+      logRetention: config.logRetentionDays,
+    });
+
+    new CfnOutput(this, 'StateMachineArn', { value: workflow.stateMachine.stateMachineArn });
+    new CfnOutput(this, 'StoreUrl', { value: store.url });
+    new CfnOutput(this, 'DatabaseHost', { value: database.host });
+    new CfnOutput(this, 'DatabaseSecretArn', { value: database.masterSecret.secretArn });
+  }
+
+  #warnOf(config: MigrationConfig): void {
+    if (!config.chromaUrlGiven)
+      Annotations.of(this).addWarningV2(
+        'chroma-to-pgvector:no-chroma-url',
+        `No Chroma server is named, so the functions would read ${config.chromaUrl}. Deploy with -c chromaUrl=https://host:port.`,
+      );
+  }
+}

@@ -1,0 +1,68 @@
+import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import type { IndexBuildInput } from '../../src/contract.ts';
+import { invokeStep, type Payload } from './invoke-step.ts';
+import type { Rooms } from './rooms.ts';
+import { storeMap } from './store-map.ts';
+
+/** IndexCollections: a child a collection, since an inline map would overrun 25,000 events at a thousand. */
+export function indexStates(scope: Construct, rooms: Rooms): sfn.DistributedMap {
+  return storeMap(scope, 'IndexCollections', {
+    comment: 'Builds the keys and indexes of every collection and waits until all are valid.',
+    store: rooms.store,
+    itemsKey: '{% $plan.collectionsKey %}',
+    maxConcurrency: '{% $plan.indexConcurrency %}',
+    itemSelector: {
+      run: '{% $states.context.Map.Item.Value.run %}',
+      schema: '{% $states.context.Map.Item.Value.schema %}',
+      looks: 0,
+    },
+    child: indexChild(scope, rooms),
+  });
+}
+
+/**
+ * A build may outlast Lambda's 15 minutes, and Postgres goes on with it when the client is gone: so a function
+ * starts it and leaves, and another looks, less often each time. A round is 9 events (Wait 2, Check 5, Choice 2),
+ * one of waiting for memory likewise: the 25,000 of a child suffice for 2,700 looks, nine days at five minutes each.
+ */
+function indexChild(scope: Construct, { steps }: Rooms): sfn.IChainable {
+  const build: Payload<IndexBuildInput> = {
+    run: '{% $states.input.run %}',
+    schema: '{% $states.input.schema %}',
+    looks: '{% $states.input.looks %}',
+  };
+  const start = invokeStep<IndexBuildInput>(scope, 'StartIndexBuild', steps.startIndexBuild, {
+    comment: 'Starts the next build that is wanting and leaves without waiting for it.',
+    payload: build,
+  });
+  const check = invokeStep<IndexBuildInput>(scope, 'CheckIndexBuild', steps.checkIndexBuild, {
+    comment: 'Asks Postgres how far the build is, and whether the index is valid.',
+    payload: build,
+  });
+  const indexState = sfn.Choice.jsonata(scope, 'IndexState', {
+    comment:
+      'valid: done. building: look again later. waiting: another build has the memory. stopped: start again.',
+  })
+    .when(sfn.Condition.jsonata("{% $states.input.state = 'valid' %}"), indexed(scope))
+    .when(
+      sfn.Condition.jsonata("{% $states.input.state = 'building' %}"),
+      pause(scope, 'WaitForBuild', check),
+    )
+    .when(
+      sfn.Condition.jsonata("{% $states.input.state = 'waiting' %}"),
+      pause(scope, 'WaitForMemory', start),
+    )
+    .otherwise(start);
+  check.next(indexState);
+  return start.next(indexState);
+}
+
+const indexed = (scope: Construct) =>
+  sfn.Succeed.jsonata(scope, 'Indexed', { comment: 'All indexes of the collection are valid.' });
+
+const pause = (scope: Construct, name: string, next: sfn.IChainable) =>
+  sfn.Wait.jsonata(scope, name, {
+    comment: 'As long as the last look advised.',
+    time: sfn.WaitTime.seconds('{% $states.input.waitSeconds %}'),
+  }).next(next);

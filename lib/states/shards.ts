@@ -1,0 +1,72 @@
+import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import type { ImportShardInput, RunPointer, ShardItem } from '../../src/contract.ts';
+import { invokeStep, RESULT } from './invoke-step.ts';
+import type { Rooms } from './rooms.ts';
+import { storeMap } from './store-map.ts';
+
+/**
+ * MigrateShards (tolerant) → FindUnfinishedShards → MigrateUnfinishedShards (strict) → FindUnfinishedShards.
+ *
+ * Two maps, since Step Functions redrives a Map Run only if its state has failed: one that tolerated its failures
+ * is over. The first lets no bad shard stop the others; the second fails the execution with what is left, uncaught,
+ * so that a redrive runs just those children again. The ledger says what is left, not the first map's result.
+ */
+export function shardStates(scope: Construct, rooms: Rooms): sfn.Chain {
+  const migrateShards = storeMap(scope, 'MigrateShards', {
+    comment: 'Every shard from Chroma to the store to Postgres. A shard that fails stops no other.',
+    store: rooms.store,
+    itemsKey: '{% $plan.shardsKey %}',
+    maxConcurrency: '{% $plan.concurrency %}',
+    toleratesFailures: true,
+    child: shardChild(scope, rooms, 'Shard'),
+  });
+  const findUnfinishedShards = invokeStep<RunPointer>(
+    scope,
+    'FindUnfinishedShards',
+    rooms.steps.findUnfinishedShards,
+    {
+      comment:
+        'Asks the ledger. Under the policy `fail` it ends the execution here if records were rejected.',
+      payload: { run: '{% $plan.run %}' },
+      assign: { unfinished: RESULT },
+    },
+  );
+  const migrateUnfinishedShards = storeMap(scope, 'MigrateUnfinishedShards', {
+    comment:
+      'What is left, strictly: the first failure fails the execution, and a redrive goes on from here.',
+    store: rooms.store,
+    itemsKey: '{% $unfinished.unfinishedKey %}',
+    maxConcurrency: '{% $plan.concurrency %}',
+    child: shardChild(scope, rooms, 'UnfinishedShard'),
+  });
+  const allShardsFinished = sfn.Choice.jsonata(scope, 'AllShardsFinished', {
+    comment: 'The strict map either fails or finishes all, so this is passed twice at most.',
+  }).when(
+    sfn.Condition.jsonata('{% $unfinished.unfinished > 0 %}'),
+    migrateUnfinishedShards.next(findUnfinishedShards),
+  );
+  migrateShards.next(findUnfinishedShards).next(allShardsFinished);
+  // What comes after the whole comes after the Choice alone, once the strict map is known to lead back.
+  const { endStates } = allShardsFinished.afterwards({ includeOtherwise: true });
+  return sfn.Chain.custom(migrateShards, endStates, allShardsFinished);
+}
+
+/** Export… → Import…: each retries by itself, so a failed import does not export again. */
+function shardChild(scope: Construct, { steps }: Rooms, noun: string): sfn.Chain {
+  const exportShard = invokeStep<ShardItem>(scope, `Export${noun}`, steps.exportShard, {
+    comment:
+      'Reads the shard from Chroma and writes the bytes that COPY takes. Does nothing if that was done.',
+    payload: '{% $states.input %}',
+  });
+  const importShard = invokeStep<ImportShardInput>(scope, `Import${noun}`, steps.importShard, {
+    comment: 'Copies the shard into Postgres and notes it in the ledger, in one transaction.',
+    payload: {
+      run: '{% $states.input.run %}',
+      schema: '{% $states.input.schema %}',
+      number: '{% $states.input.number %}',
+      manifestKey: '{% $states.input.manifestKey %}',
+    },
+  });
+  return exportShard.next(importShard);
+}

@@ -1,0 +1,86 @@
+import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { stepCode } from './bundle.ts';
+import type { MigrationConfig } from './config.ts';
+import type { Network } from './network.ts';
+import type { ShardStore } from './shard-store.ts';
+import type { StepName } from './step-names.ts';
+import type { VectorDatabase } from './vector-database.ts';
+
+export interface StepFunctionProps {
+  readonly step: StepName;
+  /** One sentence for the console. */
+  readonly description: string;
+  /** MB; the function's share of a processor grows with it (one whole at 1,769). */
+  readonly memorySize: number;
+  readonly timeout: Duration;
+  readonly logRetention: logs.RetentionDays;
+  /** Puts the function into the isolated subnets; without it, it runs outside the VPC and reaches the internet. */
+  readonly network?: Network;
+}
+
+/** How a step may use the store: all look before they work, some write, one takes back a broken shard. */
+export type StoreAccess = 'read' | 'write' | 'delete';
+
+/**
+ * One step's Lambda function with all that the steps have in common. `bind…` gives it a neighbour: the
+ * environment that names it and the permission to use it, in one call.
+ */
+export class StepFunction extends Construct {
+  readonly function: lambda.Function;
+  readonly timeout: Duration;
+
+  constructor(scope: Construct, id: string, props: StepFunctionProps) {
+    super(scope, id);
+    this.timeout = props.timeout;
+    this.function = new lambda.Function(this, 'Function', {
+      description: props.description,
+      code: stepCode(this, props.step),
+      handler: 'index.handler',
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      memorySize: props.memorySize,
+      timeout: props.timeout,
+      tracing: lambda.Tracing.ACTIVE,
+      logGroup: new logs.LogGroup(this, 'Logs', {
+        retention: props.logRetention,
+        removalPolicy: RemovalPolicy.DESTROY,
+      }),
+      environment: { NODE_OPTIONS: '--enable-source-maps' },
+      ...(props.network && {
+        vpc: props.network.vpc,
+        vpcSubnets: props.network.subnets,
+        securityGroups: [props.network.functionSecurityGroup],
+      }),
+    });
+  }
+
+  bindStore(store: ShardStore, ...access: StoreAccess[]): this {
+    this.function.addEnvironment('STORE_URL', store.url);
+    if (access.includes('read')) store.grantRead(this.function);
+    if (access.includes('write')) store.grantWrite(this.function);
+    if (access.includes('delete')) store.grantDelete(this.function);
+    return this;
+  }
+
+  bindChroma(config: MigrationConfig): this {
+    this.function.addEnvironment('CHROMA_URL', config.chromaUrl);
+    return this;
+  }
+
+  bindDatabase(database: VectorDatabase): this {
+    const environment = {
+      DATABASE_HOST: database.host,
+      DATABASE_PORT: database.port,
+      DATABASE_NAME: database.databaseName,
+      DATABASE_USER: database.user,
+      // Part of Lambda's Node runtime; holds the authorities of RDS. Node does not read it by itself from 20 on.
+      DATABASE_CA_FILE: '/var/runtime/ca-cert.pem',
+    };
+    for (const [name, value] of Object.entries(environment)) this.function.addEnvironment(name, value);
+    database.grantConnect(this.function);
+    return this;
+  }
+}

@@ -1,0 +1,123 @@
+import { Duration } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+import type { MigrationConfig } from './config.ts';
+import type { Network } from './network.ts';
+import type { ShardStore } from './shard-store.ts';
+import { StepFunction } from './step-function.ts';
+import type { StepName } from './step-names.ts';
+import type { VectorDatabase } from './vector-database.ts';
+
+export interface StepsProps {
+  readonly config: MigrationConfig;
+  readonly network: Network;
+  readonly store: ShardStore;
+  readonly database: VectorDatabase;
+}
+
+interface Size {
+  readonly memorySize?: number;
+  readonly minutes?: number;
+}
+
+/**
+ * The functions of the state machine: what each is given and what it may do, one method each.
+ *
+ * Those that read Chroma stand outside the VPC, since Chroma is on the internet and isolated subnets lead
+ * nowhere; those that talk to the database stand inside. None does both: what one side learns reaches the other
+ * through the store.
+ */
+export class Steps extends Construct {
+  readonly plan: StepFunction;
+  readonly prepareDatabase: StepFunction;
+  readonly exportShard: StepFunction;
+  readonly importShard: StepFunction;
+  readonly findUnfinishedShards: StepFunction;
+  readonly startIndexBuild: StepFunction;
+  readonly checkIndexBuild: StepFunction;
+  readonly sampleSearches: StepFunction;
+  readonly verifyCollection: StepFunction;
+  readonly publish: StepFunction;
+  readonly recommendParameters: StepFunction;
+  readonly writeReport: StepFunction;
+  readonly #props: StepsProps;
+
+  constructor(scope: Construct, id: string, props: StepsProps) {
+    super(scope, id);
+    this.#props = props;
+    const shardMemory = props.config.shardMemoryMb;
+    // 15 minutes is the most that Lambda gives. Steps that go over all collections get it too: ten thousand
+    // small collections are ten thousand schemas to make, to publish and to report on.
+    // The plan of a large estate is held whole: a profile of 10,000 collections and a list of all shards.
+    this.plan = this.#chromaStep('plan', 'Profiles the collections and cuts them into shards.', {
+      memorySize: 1024,
+    });
+    this.prepareDatabase = this.#databaseStep(
+      'prepare-database',
+      'Makes the extension, the ledger and the incoming schemas.',
+    );
+    this.exportShard = this.#chromaStep('export-shard', 'Writes one shard of a collection to the store.', {
+      memorySize: shardMemory,
+    });
+    this.importShard = this.#databaseStep('import-shard', 'Copies one shard from the store into Postgres.', {
+      memorySize: shardMemory,
+    });
+    // An object that is not what its manifest says is exported again, for which the manifest must go.
+    this.importShard.bindStore(props.store, 'delete');
+    this.findUnfinishedShards = this.#databaseStep(
+      'find-unfinished-shards',
+      'Asks the ledger which shards did not arrive.',
+      { minutes: 5 },
+    );
+    this.startIndexBuild = this.#databaseStep(
+      'start-index-build',
+      'Starts the next index build and leaves.',
+      {
+        minutes: 5,
+      },
+    );
+    this.checkIndexBuild = this.#databaseStep('check-index-build', 'Looks how far the index build is.', {
+      minutes: 2,
+    });
+    this.sampleSearches = this.#chromaStep(
+      'sample-searches',
+      'Writes what Chroma answers to sampled searches.',
+    );
+    this.verifyCollection = this.#databaseStep(
+      'verify-collection',
+      'Compares counts, checksums and searches with what Chroma said.',
+    );
+    this.publish = this.#databaseStep('publish', 'Puts the incoming tables in the place of the live ones.');
+    this.recommendParameters = this.#databaseStep(
+      'recommend-parameters',
+      "Computes the server's settings from the instance and the data.",
+      { minutes: 2 },
+    );
+    this.writeReport = this.#databaseStep('write-report', 'Writes the report for machines and for people.');
+  }
+
+  #chromaStep(step: StepName, description: string, size: Size = {}): StepFunction {
+    const { config, store } = this.#props;
+    return this.#create(step, description, size).bindChroma(config).bindStore(store, 'read', 'write');
+  }
+
+  #databaseStep(step: StepName, description: string, size: Size = {}): StepFunction {
+    const { network, store, database } = this.#props;
+    return this.#create(step, description, size, network)
+      .bindDatabase(database)
+      .bindStore(store, 'read', 'write');
+  }
+
+  #create(step: StepName, description: string, size: Size, network?: Network): StepFunction {
+    return new StepFunction(this, pascalCase(step), {
+      step,
+      description,
+      memorySize: size.memorySize ?? 512,
+      timeout: Duration.minutes(size.minutes ?? 15),
+      logRetention: this.#props.config.logRetentionDays,
+      ...(network && { network }),
+    });
+  }
+}
+
+const pascalCase = (name: string) =>
+  name.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
