@@ -9,7 +9,11 @@ export const SPACES = ['l2', 'cosine', 'ip'] as const;
 export type Space = (typeof SPACES)[number];
 export type ShardFormat = 'pgcopy' | 'jsonl';
 export type RejectPolicy = 'fail' | 'quarantine';
-export type TunePolicy = 'apply' | 'report' | 'off';
+/**
+ * `apply`: all recommended parameters; `search`: only the database's own search settings (hnsw.*), which
+ * carry Chroma's over; `report`: none, they are only computed; `off`: not even that.
+ */
+export type TunePolicy = 'apply' | 'search' | 'report' | 'off';
 export type IndexMethod = 'hnsw' | 'ivfflat';
 
 /** A run's name: it becomes a folder of the store and a key of the ledger. */
@@ -46,8 +50,8 @@ export const MigrationInput = z.strictObject({
   index: z.enum(['hnsw', 'ivfflat']).default('hnsw'),
   /** Searches that verification samples from each collection. */
   sampleSize: z.int().min(0).max(10_000).default(50),
-  /** Whether recommended parameters are applied, only reported, or not computed. */
-  tune: z.enum(['apply', 'report', 'off']).default('report'),
+  /** Which of the recommended parameters are applied: see TunePolicy. */
+  tune: z.enum(['apply', 'search', 'report', 'off']).default('search'),
   /** Whether the instance may be rebooted for parameters that need it. */
   allowReboot: z.boolean().default(false),
   /** Memory of the database server in bytes, where it cannot be found out. */
@@ -169,6 +173,8 @@ export interface ShardManifest {
   run: string;
   schema: string;
   number: number;
+  collectionId: string;
+  dimension: number;
   format: ShardFormat;
   /** Records that Chroma handed over; `read = written + rejected`. */
   read: number;

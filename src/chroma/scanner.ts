@@ -45,50 +45,57 @@ export class Scanner {
     this.#expect(CLOSE_BRACE);
   }
 
-  /** Where the elements of an array lie; null elements have start −1. */
+  /** Where the elements of an array lie. */
   elements(): Spans {
-    const starts: number[] = [];
-    const ends: number[] = [];
+    const spans: Spans = { starts: [], ends: [] };
     this.#expect(OPEN_BRACKET);
-    if (this.#take(CLOSE_BRACKET)) return { starts, ends };
-    do {
-      const start = this.#space();
-      const isNull = this.#bytes[start] === LETTER_N;
-      this.skip();
-      starts.push(isNull ? -1 : start);
-      ends.push(this.#at);
-    } while (this.#take(COMMA));
+    if (this.#take(CLOSE_BRACKET)) return spans;
+    do this.span(spans);
+    while (this.#take(COMMA));
     this.#expect(CLOSE_BRACKET);
-    return { starts, ends };
+    return spans;
   }
 
-  /** An array of arrays of numbers, as float32. A component may be null, and a whole array too. */
+  /** An array of arrays of numbers, as float32. */
   matrix(capacity: number): Embeddings {
-    const result: Embeddings = {
-      spans: { starts: [], ends: [] },
-      components: new Float32Array(capacity),
-      offsets: [0],
-      finite: [],
-    };
-    let length = 0;
+    const result = emptyEmbeddings(capacity);
     this.#expect(OPEN_BRACKET);
     if (this.#take(CLOSE_BRACKET)) return result;
-    do {
-      const start = this.#space();
-      if (this.#bytes[start] === LETTER_N) {
-        this.skip();
-        result.spans.starts.push(-1);
-        result.finite.push(false);
-      } else {
-        const count = this.#row(result, length);
-        length += count;
-        result.spans.starts.push(start);
-      }
-      result.spans.ends.push(this.#at);
-      result.offsets.push(length);
-    } while (this.#take(COMMA));
+    do this.embedding(result);
+    while (this.#take(COMMA));
     this.#expect(CLOSE_BRACKET);
     return result;
+  }
+
+  /** Adds one array of numbers to `result`. A component may be null, and the whole array too. */
+  embedding(result: Embeddings): void {
+    const start = this.#space();
+    const from = result.offsets.at(-1)!;
+    let count = 0;
+    if (this.#bytes[start] === LETTER_N) {
+      this.skip();
+      result.spans.starts.push(-1);
+      result.finite.push(false);
+    } else {
+      count = this.#row(result, from);
+      result.spans.starts.push(start);
+    }
+    result.spans.ends.push(this.#at);
+    result.offsets.push(from + count);
+  }
+
+  /** Adds where the next value lies to `spans`; a null has start −1. */
+  span(spans: Spans): void {
+    const start = this.#space();
+    const isNull = this.#bytes[start] === LETTER_N;
+    this.skip();
+    spans.starts.push(isNull ? -1 : start);
+    spans.ends.push(this.#at);
+  }
+
+  /** Whether nothing but space is left. */
+  atEnd(): boolean {
+    return this.#space() === this.#bytes.length;
   }
 
   /** Whether a null stands here; if so it is consumed. */
@@ -112,7 +119,7 @@ export class Scanner {
 
   /** Nothing but space may follow. */
   end(): void {
-    if (this.#space() !== this.#bytes.length) throw new SyntaxError(`more text at ${this.#at}`);
+    if (!this.atEnd()) throw new SyntaxError(`more text at ${this.#at}`);
   }
 
   #skipContainer(open: number, depth: number): void {
@@ -238,6 +245,13 @@ export class Scanner {
     if (!this.#take(byte)) throw new SyntaxError(`expected '${String.fromCharCode(byte)}' at ${this.#at}`);
   }
 }
+
+export const emptyEmbeddings = (capacity: number): Embeddings => ({
+  spans: { starts: [], ends: [] },
+  components: new Float32Array(capacity),
+  offsets: [0],
+  finite: [],
+});
 
 const grown = (components: Float32Array): Float32Array => {
   const larger = new Float32Array(Math.max(1024, components.length * 2));

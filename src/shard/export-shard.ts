@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { ALL_PARTS, type ChromaSource } from '../chroma/chroma-source.ts';
 import type { Page } from '../chroma/scan-page.ts';
 import type { ExportShardOutput, ShardItem, ShardManifest } from '../contract.ts';
-import { COPY_HEADER, COPY_TRAILER } from '../copy/copy-buffer.ts';
 import { ShardEncoder } from '../copy/shard-encoder.ts';
 import { SourceChanged } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { readManifest } from './manifest.ts';
-import { ObjectWriter } from './object-writer.ts';
+import { ShardObjects } from './shard-objects.ts';
+import { Ticker } from './ticker.ts';
 
 /**
  * Pages that are asked for at the same time. One reader leaves the server idle while its page is parsed;
@@ -70,10 +70,11 @@ async function exportPages(context: ExportContext, shard: ShardItem): Promise<Sh
     checkUnchanged(shard, read, firstId, lastId);
     const { written, rejected, stored } = await objects.finish();
     const checksum = encoder.checksum().toString();
-    const { run, schema, number, format } = shard;
+    const { run, schema, number, collectionId, dimension, format } = shard;
     const finishedAt = new Date().toISOString();
     return {
-      ...{ version: 1, run, schema, number, format, read, written, rejected, checksum },
+      ...{ version: 1, run, schema, number, collectionId, dimension, format },
+      ...{ read, written, rejected, checksum },
       ...{ objects: stored, firstId, lastId, startedAt, finishedAt },
     };
   } catch (error) {
@@ -118,83 +119,3 @@ export const idHash = (id: string | null): string =>
 
 export const idAt = (page: Page, index: number): string =>
   JSON.parse(page.bytes.toString('utf8', page.ids.starts[index], page.ids.ends[index])) as string;
-
-/** Calls `tell` at most once a second. */
-class Ticker {
-  readonly #tell: () => void;
-  #last = performance.now();
-  constructor(tell: () => void) {
-    this.#tell = tell;
-  }
-  tick(): void {
-    if (performance.now() - this.#last < 1000) return;
-    this.#last = performance.now();
-    this.#tell();
-  }
-}
-
-type EncodedPage = ReturnType<ShardEncoder['encode']>;
-
-/** The objects of one shard, written side by side. */
-class ShardObjects {
-  readonly #shard: ShardItem;
-  readonly #store: ShardStore;
-  readonly #writers = new Map<'documents' | 'embeddings' | 'records' | 'digests' | 'rejects', ObjectWriter>();
-  #written = 0;
-  #rejected = 0;
-
-  constructor(store: ShardStore, shard: ShardItem) {
-    this.#store = store;
-    this.#shard = shard;
-    this.#open('digests');
-    if (shard.format === 'jsonl') this.#open('records');
-    else {
-      this.#open('documents');
-      this.#open('embeddings');
-    }
-  }
-
-  async begin(): Promise<void> {
-    await this.#writers.get('documents')?.write(COPY_HEADER);
-    await this.#writers.get('embeddings')?.write(COPY_HEADER);
-  }
-
-  async write(page: EncodedPage): Promise<void> {
-    this.#written += page.written;
-    this.#rejected += page.rejects.length;
-    if (page.rejects.length > 0) {
-      const lines = page.rejects.map((reject) => `${JSON.stringify(reject)}\n`).join('');
-      await this.#open('rejects').write(Buffer.from(lines));
-    }
-    await Promise.all([
-      this.#writers.get('documents')?.write(page.documents),
-      this.#writers.get('embeddings')?.write(page.embeddings),
-      this.#writers.get('records')?.write(page.records),
-      this.#writers.get('digests')?.write(page.digests),
-    ]);
-  }
-
-  async finish() {
-    await this.#writers.get('documents')?.write(COPY_TRAILER);
-    await this.#writers.get('embeddings')?.write(COPY_TRAILER);
-    const stored = await Promise.all(
-      [...this.#writers].map(async ([name, writer]) => [name, await writer.finish()] as const),
-    );
-    return {
-      written: this.#written,
-      rejected: this.#rejected,
-      stored: Object.fromEntries(stored) as ShardManifest['objects'],
-    };
-  }
-
-  async abort(reason: Error): Promise<void> {
-    await Promise.all([...this.#writers.values()].map((writer) => writer.abort(reason)));
-  }
-
-  #open(name: 'documents' | 'embeddings' | 'records' | 'digests' | 'rejects'): ObjectWriter {
-    const { run, schema, number } = this.#shard;
-    const writer = this.#writers.get(name) ?? new ObjectWriter(this.#store, keys[name](run, schema, number));
-    this.#writers.set(name, writer);
-    return writer;
-  }
-}

@@ -22,6 +22,8 @@ export interface Verification {
     chromaRecallAt10: number | null;
     /** Largest relative difference between Chroma's distances and ours for the same record. */
     largestDistanceDifference: number | null;
+    /** `hnsw.ef_search` with which that recall was measured: Chroma's own, or more if it took more. */
+    efSearch: number | null;
     /** Milliseconds of each sampled search through the index, in order of size. */
     latencyMilliseconds: number[];
     chromaLatencyMilliseconds: number[];

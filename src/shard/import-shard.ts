@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import type {
+  ImportShardInput,
+  ImportShardOutput,
+  Reject,
+  ShardManifest,
+  StoredObject,
+} from '../contract.ts';
+import { ShardCorrupt } from '../errors.ts';
+import { type Log, reportProgress } from '../log.ts';
+import { DOCUMENT_COLUMNS, EMBEDDING_COLUMNS, incomingSchema } from '../postgres/collection-schema.ts';
+import type { Database } from '../postgres/database.ts';
+import { claimShard, completeShard, insertRejects } from '../postgres/ledger.ts';
+import { measure } from '../store/measure.ts';
+import { ObjectMissing, type ShardStore } from '../store/store.ts';
+import { copyOfLines } from './jsonl-copy.ts';
+import { readManifest } from './manifest.ts';
+import { Ticker } from './ticker.ts';
+
+export interface ImportContext {
+  database: Database;
+  store: ShardStore;
+  log: Log;
+}
+
+/** Rejects that go to the ledger in one statement. */
+const REJECTS_AT_A_TIME = 500;
+
+/**
+ * Imports one shard in one transaction: the claim of its row in the ledger, COPY of both tables, counts and
+ * checksum, commit. A killed import leaves nothing; a shard that the ledger has is not imported again.
+ *
+ * @throws ShardCorrupt if the store's objects are not what the manifest says; the manifest is then deleted,
+ *   so that the next try exports the shard anew
+ */
+export async function importShard(
+  context: ImportContext,
+  input: ImportShardInput,
+): Promise<ImportShardOutput> {
+  const { run, schema, number, manifestKey } = input;
+  const manifest = await readManifest(context.store, manifestKey);
+  if (!manifest) throw corrupt(context.store, manifestKey, 'is missing');
+  try {
+    const loaded = await context.database.withClient(`import ${run}`, (client) =>
+      importInTransaction(client, context, manifest),
+    );
+    return { run, schema, number, loaded: loaded ?? manifest.written, skipped: loaded === null };
+  } catch (error) {
+    if (error instanceof ShardCorrupt) await context.store.delete(manifestKey);
+    throw error;
+  }
+}
+
+/** @returns records loaded, or null if the ledger already had the shard */
+async function importInTransaction(
+  client: pg.Client,
+  { store, log }: ImportContext,
+  manifest: ShardManifest,
+): Promise<number | null> {
+  const { run, schema, number } = manifest;
+  const importStartedAt = new Date().toISOString();
+  await client.query('begin');
+  // Ledger and tables commit together: a crash that forgets one forgets both, so nobody need wait for the disk.
+  await client.query('set local synchronous_commit = off');
+  if (!(await claimShard(client, { run, schema, number }))) {
+    await client.query('rollback');
+    return null;
+  }
+  await loadTable(client, store, manifest, 'documents');
+  await loadTable(client, store, manifest, 'embeddings', (records) =>
+    reportProgress(log, { phase: 'import', schema, shard: number, records }),
+  );
+  if (manifest.objects.rejects) await loadRejects(client, store, manifest, manifest.objects.rejects);
+  await completeShard(client, {
+    ...{ run, schema, number, records: manifest.read, loaded: manifest.written },
+    ...{ rejected: manifest.rejected, checksum: manifest.checksum, bytes: totalBytes(manifest) },
+    ...{ exportStartedAt: manifest.startedAt, exportedAt: manifest.finishedAt, importStartedAt },
+  });
+  await client.query('commit');
+  return manifest.written;
+}
+
+const COLUMNS = { documents: DOCUMENT_COLUMNS, embeddings: EMBEDDING_COLUMNS };
+
+async function loadTable(
+  client: pg.Client,
+  store: ShardStore,
+  manifest: ShardManifest,
+  table: 'documents' | 'embeddings',
+  onProgress?: (records: number) => void,
+): Promise<void> {
+  const object = manifest.objects[table] ?? manifest.objects.records;
+  if (!object) throw corrupt(store, `${manifest.schema} ${manifest.number}`, 'has no object to load');
+  const target = `${pg.escapeIdentifier(incomingSchema(manifest.schema))}.${table}`;
+  const copy = client.query(
+    copyFrom(`copy ${target} (${COLUMNS[table].join(', ')}) from stdin (format binary)`, {
+      highWaterMark: 1 << 20,
+    }),
+  );
+  const ticker =
+    onProgress && new Ticker(() => onProgress(Math.floor((sent / object.bytes) * manifest.written)));
+  let sent = 0;
+  const { stream, check } = await checkedBody(store, object, (bytes) => {
+    sent += bytes;
+    ticker?.tick();
+  });
+  const { collectionId, dimension } = manifest;
+  const body = manifest.objects[table] ? stream : copyOfLines(stream, table, collectionId, dimension);
+  try {
+    await pipeline(body, copy);
+  } catch (error) {
+    throw isDataError(error) ? corrupt(store, object.key, 'is not what Postgres reads', error) : error;
+  }
+  check();
+  if (copy.rowCount !== manifest.written)
+    throw corrupt(store, object.key, `holds ${copy.rowCount} rows and not ${manifest.written}`);
+}
+
+/** The object's bytes, and a check for their end that they are those that were exported. */
+async function checkedBody(store: ShardStore, object: StoredObject, onBytes: (bytes: number) => void) {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const body = await openObject(store, object);
+  const stream = measure((chunk) => {
+    hash.update(chunk);
+    bytes += chunk.length;
+    onBytes(chunk.length);
+  });
+  // pipe carries neither errors on nor an early end back.
+  body.on('error', (error) => stream.destroy(error));
+  stream.on('close', () => body.destroy());
+  body.pipe(stream);
+  const check = () => {
+    if (bytes !== object.bytes || hash.digest('hex') !== object.sha256)
+      throw corrupt(store, object.key, 'is not what was exported');
+  };
+  return { stream, check };
+}
+
+async function openObject(store: ShardStore, object: StoredObject): Promise<Readable> {
+  try {
+    return await store.read(object.key);
+  } catch (error) {
+    throw error instanceof ObjectMissing ? corrupt(store, object.key, 'is missing', error) : error;
+  }
+}
+
+async function loadRejects(
+  client: pg.Client,
+  store: ShardStore,
+  { run, schema, number }: ShardManifest,
+  object: StoredObject,
+): Promise<void> {
+  const { stream, check } = await checkedBody(store, object, () => undefined);
+  let batch: Reject[] = [];
+  const flush = async () => {
+    await insertRejects(client, { run, schema, number }, batch);
+    batch = [];
+  };
+  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+    batch.push(JSON.parse(line) as Reject);
+    if (batch.length === REJECTS_AT_A_TIME) await flush();
+  }
+  if (batch.length > 0) await flush();
+  check();
+}
+
+/** SQLSTATE class 22 is "data exception": the bytes are not a COPY stream of these columns. */
+const isDataError = (error: unknown) => /^22/.test((error as pg.DatabaseError)?.code ?? '');
+
+const totalBytes = ({ objects }: ShardManifest) =>
+  Object.values(objects).reduce((sum, object: StoredObject) => sum + object.bytes, 0);
+
+const corrupt = (store: ShardStore, key: string, what: string, cause?: unknown) =>
+  new ShardCorrupt(
+    `The store's ${store.urlOf(key)} ${what}: the shard is exported anew when the run goes on.`,
+    {
+      cause,
+    },
+  );

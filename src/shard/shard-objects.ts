@@ -1,0 +1,72 @@
+import type { ShardItem, ShardManifest } from '../contract.ts';
+import { COPY_HEADER, COPY_TRAILER } from '../copy/copy-buffer.ts';
+import type { EncodedPage } from '../copy/shard-encoder.ts';
+import { keys } from '../store/keys.ts';
+import type { ShardStore } from '../store/store.ts';
+import { ObjectWriter } from './object-writer.ts';
+
+type ObjectName = 'documents' | 'embeddings' | 'records' | 'digests' | 'rejects';
+
+/** The objects of one shard, written side by side. */
+export class ShardObjects {
+  readonly #shard: ShardItem;
+  readonly #store: ShardStore;
+  readonly #writers = new Map<ObjectName, ObjectWriter>();
+  #written = 0;
+  #rejected = 0;
+
+  constructor(store: ShardStore, shard: ShardItem) {
+    this.#store = store;
+    this.#shard = shard;
+    this.#open('digests');
+    if (shard.format === 'jsonl') this.#open('records');
+    else {
+      this.#open('documents');
+      this.#open('embeddings');
+    }
+  }
+
+  async begin(): Promise<void> {
+    await this.#writers.get('documents')?.write(COPY_HEADER);
+    await this.#writers.get('embeddings')?.write(COPY_HEADER);
+  }
+
+  async write(page: EncodedPage): Promise<void> {
+    this.#written += page.written;
+    this.#rejected += page.rejects.length;
+    if (page.rejects.length > 0) {
+      const lines = page.rejects.map((reject) => `${JSON.stringify(reject)}\n`).join('');
+      await this.#open('rejects').write(Buffer.from(lines));
+    }
+    await Promise.all([
+      this.#writers.get('documents')?.write(page.documents),
+      this.#writers.get('embeddings')?.write(page.embeddings),
+      this.#writers.get('records')?.write(page.records),
+      this.#writers.get('digests')?.write(page.digests),
+    ]);
+  }
+
+  async finish() {
+    await this.#writers.get('documents')?.write(COPY_TRAILER);
+    await this.#writers.get('embeddings')?.write(COPY_TRAILER);
+    const stored = await Promise.all(
+      [...this.#writers].map(async ([name, writer]) => [name, await writer.finish()] as const),
+    );
+    return {
+      written: this.#written,
+      rejected: this.#rejected,
+      stored: Object.fromEntries(stored) as ShardManifest['objects'],
+    };
+  }
+
+  async abort(reason: Error): Promise<void> {
+    await Promise.all([...this.#writers.values()].map((writer) => writer.abort(reason)));
+  }
+
+  #open(name: ObjectName): ObjectWriter {
+    const { run, schema, number } = this.#shard;
+    const writer = this.#writers.get(name) ?? new ObjectWriter(this.#store, keys[name](run, schema, number));
+    this.#writers.set(name, writer);
+    return writer;
+  }
+}

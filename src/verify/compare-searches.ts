@@ -1,0 +1,200 @@
+import pg from 'pg';
+import type { SampledSearches, Space } from '../contract.ts';
+import { NEIGHBOURS } from './sample-searches.ts';
+import type { Verification } from './verification.ts';
+
+/** A search's answer: record ids with Chroma's kind of distance, nearest first. */
+interface Answer {
+  ids: string[];
+  distances: number[];
+}
+
+/** Exact scans read the whole table; past this many seconds no further ones are begun. */
+const EXACT_SECONDS = 60;
+const MOST_EF_SEARCH = 1000;
+/** Float32 sums in another order differ in the last bits; a misread space differs in the first. */
+const DISTANCE_TOLERANCE = 1e-5;
+/** A recall this much below Chroma's is not chance of the sample. */
+const RECALL_TOLERANCE = 0.005;
+
+/** pgvector's operator and Chroma's distance made of it (design: l2 is squared, ip is 1 − dot). */
+const DISTANCES: Record<Space, { operator: string; chroma: (distance: string) => string }> = {
+  l2: { operator: '<->', chroma: (distance) => `${distance} * ${distance}` },
+  cosine: { operator: '<=>', chroma: (distance) => distance },
+  ip: { operator: '<#>', chroma: (distance) => `1 + ${distance}` },
+};
+
+export interface SearchTarget {
+  /** Schema that holds the tables now. */
+  schema: string;
+  space: Space;
+  rows: number;
+  efSearch: number;
+}
+
+/**
+ * Asks Postgres what Chroma was asked, through the index and by an exact scan, and compares: recall@10 of
+ * both against the exact answer, distances, latency, and EXPLAIN's word that the index is used. Where the
+ * recall is below Chroma's, `hnsw.ef_search` is doubled until it is not.
+ *
+ * @param client a connection of its own: session settings are changed
+ */
+export async function compareSearches(
+  client: pg.Client,
+  target: SearchTarget,
+  samples: SampledSearches,
+): Promise<Verification['searches']> {
+  const indexName = await vectorIndex(client, target.schema);
+  const exact = await exactAnswers(client, target, samples);
+  const queries = samples.queries.slice(0, exact.length);
+  const chroma = queries.map(({ ids, distances }) => ({
+    ids,
+    distances: distances.map((d) => d ?? Number.NaN),
+  }));
+  const chromaRecallAt10 = meanRecall(chroma, exact);
+  let efSearch = target.efSearch;
+  let found = await indexedAnswers(client, target, queries, efSearch);
+  while (
+    indexName &&
+    below(meanRecall(found.answers, exact), chromaRecallAt10) &&
+    efSearch < MOST_EF_SEARCH
+  ) {
+    efSearch = Math.min(MOST_EF_SEARCH, efSearch * 2);
+    found = await indexedAnswers(client, target, queries, efSearch);
+  }
+  const first = queries[0];
+  return {
+    sampled: queries.length,
+    recallAt10: meanRecall(found.answers, exact),
+    chromaRecallAt10,
+    largestDistanceDifference: largestDifference(chroma, exact),
+    efSearch: indexName ? efSearch : null,
+    latencyMilliseconds: sorted(found.milliseconds),
+    chromaLatencyMilliseconds: sorted(samples.queries.map(({ milliseconds }) => milliseconds)),
+    indexUsed: indexName && first ? await usesIndex(client, target.schema, first.embedding, indexName) : null,
+    indexName,
+  };
+}
+
+/** Whether distances differ by more than rounding explains. */
+export const distancesDiffer = (difference: number | null): boolean =>
+  difference !== null && difference > DISTANCE_TOLERANCE;
+
+async function exactAnswers(
+  client: pg.Client,
+  target: SearchTarget,
+  samples: SampledSearches,
+): Promise<Answer[]> {
+  const { operator, chroma } = DISTANCES[target.space];
+  const schema = pg.escapeIdentifier(target.schema);
+  const answers: Answer[] = [];
+  const started = performance.now();
+  await client.query('begin');
+  await client.query('set local enable_indexscan = off');
+  for (const { embedding } of samples.queries) {
+    if (performance.now() - started > EXACT_SECONDS * 1000) break;
+    const { rows } = await client.query<{ source_id: string; distance: number }>(
+      `select d.source_id, ${chroma('n.distance')} as distance
+         from (select document_id, embedding ${operator} $1::vector as distance
+                 from ${schema}.embeddings order by 2 limit ${NEIGHBOURS}) n
+         join ${schema}.documents d on d.id = n.document_id
+        order by n.distance`,
+      [vectorText(embedding)],
+    );
+    answers.push(answerOf(rows));
+  }
+  await client.query('rollback');
+  return answers;
+}
+
+async function indexedAnswers(
+  client: pg.Client,
+  { schema }: SearchTarget,
+  queries: SampledSearches['queries'],
+  efSearch: number,
+): Promise<{ answers: Answer[]; milliseconds: number[] }> {
+  // The setting exists only once the library is loaded.
+  await client.query("select '[1]'::vector");
+  await client.query(`select set_config('hnsw.ef_search', $1, false)`, [String(efSearch)]);
+  const answers: Answer[] = [];
+  const milliseconds: number[] = [];
+  const text = `select source_id, distance from ${pg.escapeIdentifier(schema)}.search_nearest($1::vector, ${NEIGHBOURS})`;
+  // The first search of a session also pays for the plan and for loading the catalogue.
+  const [warm] = queries;
+  if (warm) await client.query(text, [vectorText(warm.embedding)]);
+  for (const { embedding } of queries) {
+    const started = performance.now();
+    const { rows } = await client.query<{ source_id: string; distance: number }>(text, [
+      vectorText(embedding),
+    ]);
+    milliseconds.push(performance.now() - started);
+    answers.push(answerOf(rows));
+  }
+  return { answers, milliseconds };
+}
+
+async function vectorIndex(client: pg.Client, schema: string): Promise<string | null> {
+  const { rows } = await client.query<{ name: string }>(
+    `select c.relname as name
+       from pg_index i
+       join pg_class c on c.oid = i.indexrelid
+       join pg_am a on a.oid = c.relam
+      where i.indrelid = to_regclass($1) and i.indisvalid and a.amname in ('hnsw', 'ivfflat')`,
+    [`${pg.escapeIdentifier(schema)}.embeddings`],
+  );
+  return rows[0]?.name ?? null;
+}
+
+async function usesIndex(
+  client: pg.Client,
+  schema: string,
+  embedding: number[],
+  index: string,
+): Promise<boolean> {
+  // A literal, as the planner would see it from a client that sends simple queries.
+  const { rows } = await client.query<{ 'QUERY PLAN': unknown }>(
+    `explain (format json) select * from ${pg.escapeIdentifier(schema)}.search_similar(${pg.escapeLiteral(vectorText(embedding))}::vector, ${NEIGHBOURS})`,
+  );
+  return JSON.stringify(rows[0]?.['QUERY PLAN']).includes(`"Index Name":${JSON.stringify(index)}`);
+}
+
+/** Mean share of the exact nearest that the answers have; a tie with the last of them counts. */
+function meanRecall(answers: Answer[], exact: Answer[]): number | null {
+  const shares = exact.flatMap((truth, query) => {
+    const answer = answers[query];
+    if (!answer || truth.ids.length === 0) return [];
+    const nearest = new Set(truth.ids);
+    const farthest = truth.distances.at(-1) as number;
+    const limit = farthest + DISTANCE_TOLERANCE * Math.max(1, Math.abs(farthest));
+    const hits = answer.ids.filter((id, at) => nearest.has(id) || (answer.distances[at] as number) <= limit);
+    return [Math.min(1, hits.length / truth.ids.length)];
+  });
+  return shares.length === 0 ? null : shares.reduce((sum, share) => sum + share, 0) / shares.length;
+}
+
+const below = (recall: number | null, peer: number | null) =>
+  recall !== null && peer !== null && recall < peer - RECALL_TOLERANCE;
+
+/** Relative to the distance where that is over 1: a cosine distance of zero has no other measure. */
+function largestDifference(chroma: Answer[], exact: Answer[]): number | null {
+  const differences = exact.flatMap((truth, query) => {
+    const theirs = chroma[query];
+    return truth.ids.flatMap((id, at) => {
+      const distance = theirs?.distances[theirs.ids.indexOf(id)];
+      const ours = truth.distances[at] as number;
+      return distance === undefined || !Number.isFinite(distance)
+        ? []
+        : [Math.abs(distance - ours) / Math.max(1, Math.abs(ours))];
+    });
+  });
+  return differences.length === 0 ? null : Math.max(...differences);
+}
+
+const answerOf = (rows: { source_id: string; distance: number }[]): Answer => ({
+  ids: rows.map((row) => row.source_id),
+  distances: rows.map((row) => Number(row.distance)),
+});
+
+const vectorText = (embedding: number[]) => `[${embedding.join(',')}]`;
+
+const sorted = (numbers: number[]) => [...numbers].sort((a, b) => a - b);
