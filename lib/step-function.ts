@@ -37,8 +37,7 @@ export class StepFunction extends Construct {
     this.timeout = props.timeout;
     this.function = new lambda.Function(this, 'Function', {
       description: props.description,
-      code: stepCode(this, props.step),
-      handler: 'index.handler',
+      ...stepCode(this, props.step),
       runtime: lambda.Runtime.NODEJS_24_X,
       architecture: lambda.Architecture.ARM_64,
       memorySize: props.memorySize,
