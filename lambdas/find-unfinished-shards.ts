@@ -1,0 +1,9 @@
+import type { FindUnfinishedShardsOutput, RunPointer } from '../src/contract.ts';
+import { findUnfinishedShards } from '../src/shard/find-unfinished-shards.ts';
+import { log, openStore, openTarget } from './runtime.ts';
+
+const context = { database: openTarget(), store: openStore(), log };
+
+/** Asks the ledger which shards are not in; fails on rejects if the run's policy says so. */
+export const handler = ({ run }: RunPointer): Promise<FindUnfinishedShardsOutput> =>
+  findUnfinishedShards(context, run);

@@ -1,0 +1,11 @@
+import type { PrepareDatabaseOutput, RunPointer } from '../src/contract.ts';
+import { requirePlan } from '../src/plan/store-plan.ts';
+import { prepareDatabase } from '../src/postgres/prepare-database.ts';
+import { log, openStore, openTarget } from './runtime.ts';
+
+const store = openStore();
+const database = openTarget();
+
+/** Makes the extension, the ledger and an incoming schema for each collection. */
+export const handler = async ({ run }: RunPointer): Promise<PrepareDatabaseOutput> =>
+  prepareDatabase(database, await requirePlan(store, run), log);

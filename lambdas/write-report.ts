@@ -1,0 +1,8 @@
+import type { WriteReportInput, WriteReportOutput } from '../src/contract.ts';
+import { writeReport } from '../src/report/write-report.ts';
+import { log, openStore, openTarget } from './runtime.ts';
+
+const context = { database: openTarget(), store: openStore(), log };
+
+/** Writes the run's report: JSON for machines, HTML for people. */
+export const handler = (event: WriteReportInput): Promise<WriteReportOutput> => writeReport(context, event);

@@ -1,0 +1,42 @@
+import type { FindUnfinishedShardsOutput, ShardItem } from '../contract.ts';
+import { StoreRefused } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { requirePlan } from '../plan/store-plan.ts';
+import type { Database } from '../postgres/database.ts';
+import { countRejects, finishedShards } from '../postgres/ledger.ts';
+import { refuseRejects } from '../publish/reject-gate.ts';
+import { keys } from '../store/keys.ts';
+import type { ShardStore } from '../store/store.ts';
+
+/**
+ * Asks the ledger, which is the truth, which shards of the plan are not in, and stores their list. Once all
+ * are in it is the gate before the indexes: under the policy `fail` a run with rejects ends here, before
+ * hours are spent on what will not be published.
+ *
+ * @throws RecordsRejected
+ */
+export async function findUnfinishedShards(
+  { database, store, log }: { database: Database; store: ShardStore; log: Log },
+  run: string,
+): Promise<FindUnfinishedShardsOutput> {
+  const plan = await requirePlan(store, run);
+  const text = await store.readText(keys.shards(run));
+  if (text === null)
+    throw new StoreRefused(`The store ${store.url} has lost ${keys.shards(run)}: start a new run.`);
+  const planned = JSON.parse(text) as ShardItem[];
+  return database.withClient(`find unfinished ${run}`, async (client) => {
+    const finished = await finishedShards(client, run);
+    const unfinished = planned.filter(({ schema, number }) => !finished.has(`${schema}/${number}`));
+    const rejected = await countRejects(client, run);
+    log.info('shards in the ledger', {
+      run,
+      planned: planned.length,
+      unfinished: unfinished.length,
+      rejected,
+    });
+    await store.writeText(keys.unfinished(run), JSON.stringify(unfinished));
+    if (unfinished.length === 0 && rejected > 0 && plan.options.onReject === 'fail')
+      await refuseRejects(client, run, rejected);
+    return { unfinished: unfinished.length, unfinishedKey: keys.unfinished(run), rejected };
+  });
+}

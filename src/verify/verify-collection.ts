@@ -1,0 +1,198 @@
+import pg from 'pg';
+import type {
+  CollectionItem,
+  CollectionPlan,
+  Plan,
+  SampledSearches,
+  VerifyCollectionOutput,
+} from '../contract.ts';
+import { addChecksums } from '../copy/digest.ts';
+import { StoreRefused, VerificationFailed } from '../errors.ts';
+import { type Log, reportProgress } from '../log.ts';
+import { requirePlan } from '../plan/store-plan.ts';
+import { incomingSchema } from '../postgres/collection-schema.ts';
+import type { Database } from '../postgres/database.ts';
+import { collectionChecksum, guideColumnMismatches } from '../postgres/digest.ts';
+import { recordVerified, shardsOf } from '../postgres/ledger.ts';
+import { keys } from '../store/keys.ts';
+import type { ShardStore } from '../store/store.ts';
+import { compareSearches, distancesDiffer } from './compare-searches.ts';
+import { findDiffering } from './find-differing.ts';
+import type { Verification } from './verification.ts';
+
+export interface VerifyContext {
+  database: Database;
+  store: ShardStore;
+  log: Log;
+}
+
+/** Below this many rows the planner rightly reads the table instead of the index. */
+const ROWS_THAT_NEED_AN_INDEX = 10_000;
+
+/**
+ * Verifies the incoming tables of one collection against what the exporter read and what Chroma answers,
+ * stores the finding and notes success in the ledger.
+ *
+ * @throws VerificationFailed naming what differs
+ */
+export async function verifyCollection(
+  context: VerifyContext,
+  item: CollectionItem,
+): Promise<VerifyCollectionOutput> {
+  const { run, schema } = item;
+  const plan = await requirePlan(context.store, run);
+  const verification = await inspect(context, plan, schema, incomingSchema(schema));
+  await context.store.writeText(keys.verification(run, schema), `${JSON.stringify(verification, null, 2)}\n`);
+  if (!verification.verified) throw failure(verification);
+  const { checksum, records, searches } = verification;
+  await context.database.withClient(`verify ${run}`, (client) =>
+    recordVerified(client, { run, schema, sourceChecksum: checksum.source, targetChecksum: checksum.target }),
+  );
+  return { run, schema, records: records.target, checksum: checksum.target, recallAt10: searches.recallAt10 };
+}
+
+/**
+ * Compares the tables of `target` with the run's shards and sampled searches. Changes nothing.
+ * @param target schema in which the tables are: the incoming one, or the live one later
+ */
+export async function inspect(
+  { database, store, log }: VerifyContext,
+  plan: Plan,
+  schema: string,
+  target: string,
+): Promise<Verification> {
+  const startedAt = new Date().toISOString();
+  const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
+  const samples = await readSamples(store, plan.run, schema);
+  return database.withClient(`verify ${plan.run}`, async (client) => {
+    const shards = await shardsOf(client, plan.run, schema);
+    const loaded = shards.reduce((sum, shard) => sum + shard.loaded, 0);
+    const rejected = shards.reduce((sum, shard) => sum + shard.rejected, 0);
+    const source = addChecksums(shards.map(({ checksum }) => checksum));
+    reportProgress(log, { phase: 'verify', schema, records: 0 });
+    const found = await collectionChecksum(client, target);
+    reportProgress(log, { phase: 'verify', schema, records: found.records });
+    const dimension = { source: collection.dimension, target: await columnDimension(client, target) };
+    const metadataMismatches = await guideColumnMismatches(client, target);
+    const records = {
+      source: samples.records,
+      planned: collection.records,
+      loaded,
+      rejected,
+      target: found.records,
+    };
+    const checksum = { source, target: found.checksum };
+    const equal = found.records === loaded && found.checksum === source;
+    const numbers = shards.map(({ number }) => number);
+    const differing = equal
+      ? { missing: [], unexpected: [], changed: [] }
+      : await findDiffering(client, store, { run: plan.run, schema, shards: numbers }, target);
+    const searches = await compareSearches(client, searchTarget(collection, target, found.records), samples);
+    const finding = { records, dimension, checksum, differing, metadataMismatches, searches };
+    const mismatches = mismatchesOf(collection, finding);
+    return {
+      ...{ run: plan.run, schema, collection: collection.collection, verified: mismatches.length === 0 },
+      ...{ startedAt, finishedAt: new Date().toISOString() },
+      ...finding,
+      mismatches,
+      indexes: await validIndexes(client, target),
+    };
+  });
+}
+
+const searchTarget = ({ space, hnsw }: CollectionPlan, schema: string, rows: number) => ({
+  schema,
+  space,
+  rows,
+  efSearch: Math.min(1000, Math.max(1, hnsw.efSearch)),
+});
+
+async function readSamples(store: ShardStore, run: string, schema: string): Promise<SampledSearches> {
+  const text = await store.readText(keys.searches(run, schema));
+  if (text) return JSON.parse(text) as SampledSearches;
+  throw new StoreRefused(
+    `The store ${store.url} has no sampled searches of "${schema}": run the verification again.`,
+  );
+}
+
+type Finding = Pick<
+  Verification,
+  'records' | 'dimension' | 'checksum' | 'differing' | 'metadataMismatches' | 'searches'
+>;
+
+function mismatchesOf({ collection, dimension: planned }: CollectionPlan, finding: Finding): string[] {
+  const { records, dimension, checksum, differing, metadataMismatches, searches } = finding;
+  const mismatches: string[] = [];
+  const note = (wrong: boolean, sentence: string) => wrong && mismatches.push(sentence);
+  note(
+    records.source !== records.planned,
+    `Chroma now holds ${records.source} records of "${collection}" and held ${records.planned} when the run was planned.`,
+  );
+  note(
+    records.loaded + records.rejected !== records.planned,
+    `${records.planned} records were planned, ${records.loaded} loaded and ${records.rejected} rejected.`,
+  );
+  note(
+    records.target !== records.loaded,
+    `The tables hold ${records.target} records and ${records.loaded} were loaded.`,
+  );
+  note(
+    checksum.source !== checksum.target,
+    `The checksum is ${checksum.target} and should be ${checksum.source}.`,
+  );
+  for (const [kind, ids] of Object.entries(differing))
+    note(
+      ids.length > 0,
+      `${kind}: ${ids
+        .slice(0, 10)
+        .map((id) => JSON.stringify(id))
+        .join(', ')}.`,
+    );
+  note(
+    planned !== null && records.target > 0 && dimension.target !== planned,
+    `The embedding column has ${dimension.target} dimensions and the collection ${planned}.`,
+  );
+  note(
+    metadataMismatches > 0,
+    `${metadataMismatches} rows have guide columns that their metadata does not say.`,
+  );
+  note(
+    distancesDiffer(searches.largestDistanceDifference),
+    `Distances differ from Chroma's by ${searches.largestDistanceDifference}.`,
+  );
+  note(
+    searches.indexUsed === false && records.target > ROWS_THAT_NEED_AN_INDEX,
+    `Searches do not use the index ${searches.indexName}.`,
+  );
+  return mismatches;
+}
+
+function failure({ collection, mismatches }: Verification): VerificationFailed {
+  const said = mismatches.map((mismatch) => mismatch.replace(/\.$/, '')).join('; ');
+  return new VerificationFailed(
+    `Collection "${collection}" did not arrive as it is in Chroma (${said}): nothing was published; start a new run, best while nobody writes to it.`,
+  );
+}
+
+/** Dimension of the embedding column; null if it has none. pgvector keeps it as the column's type modifier. */
+async function columnDimension(client: pg.Client, schema: string): Promise<number | null> {
+  const { rows } = await client.query<{ dimension: number }>(
+    `select atttypmod as dimension from pg_attribute
+      where attrelid = to_regclass($1) and attname = 'embedding' and not attisdropped`,
+    [`${pg.escapeIdentifier(schema)}.embeddings`],
+  );
+  const dimension = rows[0]?.dimension ?? -1;
+  return dimension > 0 ? dimension : null;
+}
+
+async function validIndexes(client: pg.Client, schema: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `select c.relname as name
+       from pg_index i join pg_class c on c.oid = i.indexrelid
+       join pg_class t on t.oid = i.indrelid
+      where t.relnamespace = to_regnamespace($1) and t.relname in ('documents', 'embeddings') and i.indisvalid
+      order by 1`,
+    [pg.escapeIdentifier(schema)],
+  );
+  return rows.map(({ name }) => name);
+}
