@@ -3,11 +3,13 @@
  * variables, on one machine the local runner does.
  *
  * STORE_URL      s3://bucket/prefix, or a folder
- * CHROMA_URL     address of the Chroma server; CHROMA_HEADERS: JSON object of headers; CHROMA_CA: PEM
- * DATABASE_URL   on one machine: the whole address; DATABASE_CA: PEM
+ * CHROMA_URL     address of the Chroma server; CHROMA_HEADERS: JSON object of headers; CHROMA_CA_FILE: PEM
+ * DATABASE_URL   on one machine: the whole address
  * DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USER
  *                on AWS: the password is a token that IAM signs
+ * DATABASE_CA_FILE  certificate authorities in PEM
  */
+import { readFileSync } from 'node:fs';
 import { Signer } from '@aws-sdk/rds-signer';
 import { ChromaSource } from '../src/chroma/chroma-source.ts';
 import { InvalidInput } from '../src/errors.ts';
@@ -41,12 +43,12 @@ export function openChroma(): ChromaSource {
   return new ChromaSource({
     url: required('CHROMA_URL'),
     ...(headers ? { headers: JSON.parse(headers) as Record<string, string> } : {}),
-    ...(settings.CHROMA_CA ? { ca: settings.CHROMA_CA } : {}),
+    ...(settings.CHROMA_CA_FILE ? { ca: readFileSync(settings.CHROMA_CA_FILE, 'utf8') } : {}),
   });
 }
 
 export function openTarget(): Database {
-  const ca = settings.DATABASE_CA ? { ca: settings.DATABASE_CA } : {};
+  const ca = settings.DATABASE_CA_FILE ? { ca: readFileSync(settings.DATABASE_CA_FILE, 'utf8') } : {};
   if (settings.DATABASE_URL) return openDatabase({ url: settings.DATABASE_URL, ...ca });
   const hostname = required('DATABASE_HOST');
   const port = Number(settings.DATABASE_PORT ?? 5432);

@@ -22,21 +22,24 @@ const DOCUMENT_FIELDS = 10;
 const EMBEDDING_FIELDS = 3;
 const LINE_END = Buffer.from('\n');
 
-/** Encodes a shard page by page: COPY rows, or JSON lines, and each record's digest. */
+/** What is made of the records beside their digests: COPY rows of both tables, JSON lines, or nothing. */
+export type Encoding = 'pgcopy' | 'jsonl' | 'digests';
+
+/** Encodes a shard page by page. */
 export class ShardEncoder {
   readonly #namespace: Buffer;
   readonly #dimension: number;
-  readonly #jsonl: boolean;
+  readonly #encoding: Encoding;
   readonly #digester = new Digester();
   readonly #documents = new CopyBuffer();
   readonly #embeddings = new CopyBuffer();
   readonly #records = new CopyBuffer();
   readonly #digests = new CopyBuffer();
 
-  constructor(collectionId: string, dimension: number, format: 'pgcopy' | 'jsonl') {
+  constructor(collectionId: string, dimension: number, encoding: Encoding) {
     this.#namespace = uuidBytes(collectionId);
     this.#dimension = dimension;
-    this.#jsonl = format === 'jsonl';
+    this.#encoding = encoding;
   }
 
   /** @param offset Chroma's offset of the page's first record, for the list of rejects */
@@ -70,17 +73,21 @@ export class ShardEncoder {
     const digest = this.#digester.add({ ...record, metadata: record.metadataText });
     this.#digests.raw(uuid);
     this.#digests.raw(digest);
-    if (this.#jsonl) {
+    if (this.#encoding === 'jsonl') {
       this.#records.raw(recordJson(page, index));
       this.#records.raw(LINE_END);
-      return;
+    } else if (this.#encoding === 'pgcopy') {
+      this.#addDocument(uuid, record);
+      this.#addEmbedding(uuid, record.embedding);
     }
-    this.#addDocument(uuid, record);
+  }
+
+  #addEmbedding(uuid: Buffer, embedding: Float32Array): void {
     const embeddings = this.#embeddings;
     embeddings.row(EMBEDDING_FIELDS);
     embeddings.field(uuid);
     embeddings.field(uuid);
-    embeddings.vectorField(record.embedding);
+    embeddings.vectorField(embedding);
   }
 
   #addDocument(uuid: Buffer, record: HeldRecord): void {

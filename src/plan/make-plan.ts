@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import type { ChromaSource } from '../chroma/chroma-source.ts';
 import type { CollectionPlan, MigrationInput, Plan, ShardItem } from '../contract.ts';
 import { DimensionTooLarge } from '../errors.ts';
-import { idAt, idHash } from '../shard/export-shard.ts';
+import { idAt, idHash } from '../shard/pages.ts';
 import { collectionSettings } from './collection-settings.ts';
 import { cutShards, pageSize, type ShardCut, storedRecordBytes } from './cut-shards.ts';
 import { type Look, profileCollection } from './profile.ts';

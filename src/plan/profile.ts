@@ -1,7 +1,7 @@
 import type { ChromaSource, Include } from '../chroma/chroma-source.ts';
 import type { Page, Spans } from '../chroma/scan-page.ts';
 import type { CollectionProfile } from '../contract.ts';
-import { idAt } from '../shard/export-shard.ts';
+import { idAt } from '../shard/pages.ts';
 
 const SAMPLED_PARTS: readonly Include[] = ['documents', 'metadatas', 'uris'];
 /** Records of one look. Looks are taken at the beginning, the middle and the end. */

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
-import { ALL_PARTS, type ChromaSource } from '../chroma/chroma-source.ts';
-import type { Page } from '../chroma/scan-page.ts';
+import type { ChromaSource } from '../chroma/chroma-source.ts';
 import type { ExportShardOutput, ShardItem, ShardManifest } from '../contract.ts';
 import { ShardEncoder } from '../copy/shard-encoder.ts';
 import { SourceChanged } from '../errors.ts';
@@ -8,14 +6,9 @@ import { type Log, reportProgress } from '../log.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { readManifest } from './manifest.ts';
+import { idAt, idHash, pagesInOrder } from './pages.ts';
 import { ShardObjects } from './shard-objects.ts';
 import { Ticker } from './ticker.ts';
-
-/**
- * Pages that are asked for at the same time. One reader leaves the server idle while its page is parsed;
- * four had the whole of its answer rate (docs/decisions.md).
- */
-const READERS = 4;
 
 export interface ExportContext {
   chroma: ChromaSource;
@@ -37,6 +30,14 @@ export async function exportShard(context: ExportContext, shard: ShardItem): Pro
   const manifest = done ?? (await exportPages(context, shard));
   if (!done) await context.store.writeText(manifestKey, `${JSON.stringify(manifest, null, 2)}\n`);
   const { read, rejected } = manifest;
+  context.log.info('shard exported', {
+    run,
+    schema,
+    shard: number,
+    records: read,
+    rejected,
+    skipped: done !== null,
+  });
   return { run, schema, number, manifestKey, read, rejected, skipped: done !== null };
 }
 
@@ -83,28 +84,13 @@ async function exportPages(context: ExportContext, shard: ShardItem): Promise<Sh
   }
 }
 
-/** Pages in Chroma's order, READERS of them on their way at a time. */
-async function* pagesInOrder(chroma: ChromaSource, shard: ShardItem): AsyncGenerator<Page> {
-  const end = shard.offset + shard.records;
-  const underWay: Promise<Page>[] = [];
-  let next = shard.offset;
-  const ask = () => {
-    const limit = Math.min(shard.pageSize, end - next);
-    const page = chroma.page(shard, { offset: next, limit }, ALL_PARTS, limit * shard.dimension);
-    // A page that fails while an earlier one is awaited must not end the process.
-    page.catch(() => undefined);
-    underWay.push(page);
-    next += limit;
-  };
-  for (;;) {
-    while (underWay.length < READERS && next < end) ask();
-    const page = underWay.shift();
-    if (!page) return;
-    yield await page;
-  }
-}
-
-function checkUnchanged(shard: ShardItem, read: number, firstId: string | null, lastId: string | null): void {
+/** @throws SourceChanged if the records that were read are not those that were planned */
+export function checkUnchanged(
+  shard: ShardItem,
+  read: number,
+  firstId: string | null,
+  lastId: string | null,
+): void {
   const where = `Collection "${shard.collection}" changed while it was read (shard ${shard.number}`;
   const remedy = 'start a new run, best while nobody writes to it';
   if (read !== shard.records)
@@ -112,10 +98,3 @@ function checkUnchanged(shard: ShardItem, read: number, firstId: string | null, 
   if (idHash(firstId) !== shard.firstIdHash || idHash(lastId) !== shard.lastIdHash)
     throw new SourceChanged(`${where}: other records stand at its borders): ${remedy}.`);
 }
-
-/** SHA-256 of an id's JSON text, as the plan keeps it for a shard's borders. */
-export const idHash = (id: string | null): string =>
-  createHash('sha256').update(JSON.stringify(id)).digest('hex');
-
-export const idAt = (page: Page, index: number): string =>
-  JSON.parse(page.bytes.toString('utf8', page.ids.starts[index], page.ids.ends[index])) as string;

@@ -49,7 +49,9 @@ export async function importShard(
     const loaded = await context.database.withClient(`import ${run}`, (client) =>
       importInTransaction(client, context, manifest),
     );
-    return { run, schema, number, loaded: loaded ?? manifest.written, skipped: loaded === null };
+    const skipped = loaded === null;
+    context.log.info('shard imported', { run, schema, shard: number, records: manifest.read, skipped });
+    return { run, schema, number, loaded: loaded ?? manifest.written, skipped };
   } catch (error) {
     if (error instanceof ShardCorrupt) await context.store.delete(manifestKey);
     throw error;

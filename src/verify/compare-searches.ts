@@ -28,7 +28,6 @@ export interface SearchTarget {
   /** Schema that holds the tables now. */
   schema: string;
   space: Space;
-  rows: number;
   efSearch: number;
 }
 

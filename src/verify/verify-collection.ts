@@ -29,6 +29,18 @@ export interface VerifyContext {
 /** Below this many rows the planner rightly reads the table instead of the index. */
 const ROWS_THAT_NEED_AN_INDEX = 10_000;
 
+/** What was read from Chroma and should be in the tables. */
+export interface Expected {
+  plan: Plan;
+  collection: CollectionPlan;
+  loaded: number;
+  rejected: number;
+  /** Sum of the digests of all records that should be there, modulo 2^64. */
+  checksum: string;
+  /** Numbers of the shards whose digests the store has. */
+  shards: number[];
+}
+
 /**
  * Verifies the incoming tables of one collection against what the exporter read and what Chroma answers,
  * stores the finding and notes success in the ledger.
@@ -41,34 +53,48 @@ export async function verifyCollection(
 ): Promise<VerifyCollectionOutput> {
   const { run, schema } = item;
   const plan = await requirePlan(context.store, run);
-  const verification = await inspect(context, plan, schema, incomingSchema(schema));
+  const expected = await expectedOf(context.database, plan, schema);
+  const verification = await inspect(context, expected, incomingSchema(schema));
   await context.store.writeText(keys.verification(run, schema), `${JSON.stringify(verification, null, 2)}\n`);
-  if (!verification.verified) throw failure(verification);
+  if (!verification.verified) throw verificationFailed([verification]);
   const { checksum, records, searches } = verification;
   await context.database.withClient(`verify ${run}`, (client) =>
     recordVerified(client, { run, schema, sourceChecksum: checksum.source, targetChecksum: checksum.target }),
   );
+  context.log.info('collection verified', { run, schema, records: records.target });
   return { run, schema, records: records.target, checksum: checksum.target, recallAt10: searches.recallAt10 };
 }
 
+/** What the ledger says was loaded of a collection. */
+async function expectedOf(database: Database, plan: Plan, schema: string): Promise<Expected> {
+  const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
+  const shards = await database.withClient(`verify ${plan.run}`, (client) =>
+    shardsOf(client, plan.run, schema),
+  );
+  return {
+    plan,
+    collection,
+    loaded: shards.reduce((sum, shard) => sum + shard.loaded, 0),
+    rejected: shards.reduce((sum, shard) => sum + shard.rejected, 0),
+    checksum: addChecksums(shards.map(({ checksum }) => checksum)),
+    shards: shards.map(({ number }) => number),
+  };
+}
+
 /**
- * Compares the tables of `target` with the run's shards and sampled searches. Changes nothing.
+ * Compares the tables of `target` with what should be there and with the sampled searches. Changes nothing.
  * @param target schema in which the tables are: the incoming one, or the live one later
  */
 export async function inspect(
   { database, store, log }: VerifyContext,
-  plan: Plan,
-  schema: string,
+  { plan, collection, loaded, rejected, checksum: source, shards }: Expected,
   target: string,
 ): Promise<Verification> {
   const startedAt = new Date().toISOString();
-  const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
-  const samples = await readSamples(store, plan.run, schema);
-  return database.withClient(`verify ${plan.run}`, async (client) => {
-    const shards = await shardsOf(client, plan.run, schema);
-    const loaded = shards.reduce((sum, shard) => sum + shard.loaded, 0);
-    const rejected = shards.reduce((sum, shard) => sum + shard.rejected, 0);
-    const source = addChecksums(shards.map(({ checksum }) => checksum));
+  const { run } = plan;
+  const { schema } = collection;
+  const samples = await readSamples(store, run, schema);
+  return database.withClient(`verify ${run}`, async (client) => {
     reportProgress(log, { phase: 'verify', schema, records: 0 });
     const found = await collectionChecksum(client, target);
     reportProgress(log, { phase: 'verify', schema, records: found.records });
@@ -83,15 +109,14 @@ export async function inspect(
     };
     const checksum = { source, target: found.checksum };
     const equal = found.records === loaded && found.checksum === source;
-    const numbers = shards.map(({ number }) => number);
     const differing = equal
       ? { missing: [], unexpected: [], changed: [] }
-      : await findDiffering(client, store, { run: plan.run, schema, shards: numbers }, target);
-    const searches = await compareSearches(client, searchTarget(collection, target, found.records), samples);
+      : await findDiffering(client, store, { run, schema, shards }, target);
+    const searches = await compareSearches(client, searchTarget(collection, target), samples);
     const finding = { records, dimension, checksum, differing, metadataMismatches, searches };
     const mismatches = mismatchesOf(collection, finding);
     return {
-      ...{ run: plan.run, schema, collection: collection.collection, verified: mismatches.length === 0 },
+      ...{ run, schema, collection: collection.collection, verified: mismatches.length === 0 },
       ...{ startedAt, finishedAt: new Date().toISOString() },
       ...finding,
       mismatches,
@@ -100,10 +125,9 @@ export async function inspect(
   });
 }
 
-const searchTarget = ({ space, hnsw }: CollectionPlan, schema: string, rows: number) => ({
+const searchTarget = ({ space, hnsw }: CollectionPlan, schema: string) => ({
   schema,
   space,
-  rows,
   efSearch: Math.min(1000, Math.max(1, hnsw.efSearch)),
 });
 
@@ -167,10 +191,14 @@ function mismatchesOf({ collection, dimension: planned }: CollectionPlan, findin
   return mismatches;
 }
 
-function failure({ collection, mismatches }: Verification): VerificationFailed {
-  const said = mismatches.map((mismatch) => mismatch.replace(/\.$/, '')).join('; ');
+/** One error for all collections that did not arrive as they are. */
+export function verificationFailed(failed: Verification[]): VerificationFailed {
+  const sentences = failed.map(({ collection, mismatches }) => {
+    const said = mismatches.map((mismatch) => mismatch.replace(/\.$/, '')).join('; ');
+    return `collection "${collection}": ${said}`;
+  });
   return new VerificationFailed(
-    `Collection "${collection}" did not arrive as it is in Chroma (${said}): nothing was published; start a new run, best while nobody writes to it.`,
+    `What Postgres holds is not what Chroma holds (${sentences.join(' / ')}): migrate again, best while nobody writes to Chroma.`,
   );
 }
 
