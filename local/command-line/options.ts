@@ -1,0 +1,85 @@
+import { parseArgs } from 'node:util';
+
+/** One option of a command. A flag without a value is `true` when given. */
+export interface Option<T> {
+  /** What stands for the value in the help; null for a flag. */
+  value: string | null;
+  help: string;
+  /** Turns the text into the value. An error's message says what is wrong with it. */
+  parse: (text: string) => T;
+  /** Given more than once; `parse` gets the values joined by line feeds. */
+  multiple?: boolean;
+  required?: boolean;
+}
+
+export type Options = Record<string, Option<unknown>>;
+/** What a command gets: undefined where an option was not given. */
+export type Values<O extends Options> = {
+  [Name in keyof O]: O[Name] extends Option<infer T> ? T | undefined : never;
+};
+
+/** Everything that is wrong with a command line, at once. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly mistakes: string[];
+  constructor(mistakes: string[]) {
+    super(mistakes.join('\n'));
+    this.mistakes = mistakes;
+  }
+}
+
+export const kebab = (name: string): string =>
+  name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** @throws UsageError naming all mistakes */
+export function parseOptions<O extends Options>(options: O, args: readonly string[]): Values<O> {
+  const byFlag = new Map(Object.entries(options).map(([name, option]) => [kebab(name), { name, option }]));
+  const config = Object.fromEntries(
+    [...byFlag].map(([flag, { option }]) => [
+      flag,
+      { type: option.value === null ? ('boolean' as const) : ('string' as const), multiple: true },
+    ]),
+  );
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: config,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const mistakes: string[] = [];
+  const given = new Map<string, string[]>();
+  for (const token of tokens) {
+    if (token.kind === 'positional') mistakes.push(`'${token.value}' is not understood here`);
+    if (token.kind !== 'option') continue;
+    const known = byFlag.get(token.name);
+    if (!known) {
+      mistakes.push(`${token.rawName} is no option of this command`);
+    } else if (known.option.value === null) {
+      if (token.value !== undefined) mistakes.push(`${token.rawName} takes no value`);
+      given.set(known.name, ['true']);
+    } else if (token.value === undefined || /^--./.test(token.value)) {
+      mistakes.push(`${token.rawName} needs a value: ${known.option.value}`);
+      given.set(known.name, given.get(known.name) ?? []);
+    } else {
+      given.set(known.name, [...(given.get(known.name) ?? []), token.value]);
+    }
+  }
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(options)) {
+    const texts = given.get(name);
+    if (!texts) {
+      if (option.required) mistakes.push(`--${kebab(name)} is missing: ${option.help}`);
+    } else if (texts.length > 1 && !option.multiple) {
+      mistakes.push(`--${kebab(name)} is given ${texts.length} times`);
+    } else if (texts.length > 0) {
+      try {
+        values[name] = option.parse(texts.join('\n'));
+      } catch (error) {
+        mistakes.push(`--${kebab(name)} ${(error as Error).message}`);
+      }
+    }
+  }
+  if (mistakes.length > 0) throw new UsageError(mistakes);
+  return values as Values<O>;
+}
