@@ -111,22 +111,20 @@ async function lastHash(): Promise<string | null> {
   return (JSON.parse(await readFile(stamp, 'utf8')) as { hash: string }).hash;
 }
 
-/** Takes the lock, a folder that holds the owner's process id, and returns what gives it back. */
-async function lock(folder: string): Promise<() => Promise<void>> {
+/** Takes the lock, a file that holds the owner's process id, and returns what gives it back. */
+async function lock(file: string): Promise<() => Promise<void>> {
   await mkdir(dist, { recursive: true });
-  const owner = join(folder, 'pid');
   while (true) {
     try {
-      await mkdir(folder);
-      await writeFile(owner, String(process.pid));
-      return () => rm(folder, { recursive: true, force: true });
+      await writeFile(file, String(process.pid), { flag: 'wx' });
+      return () => rm(file, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    await sleep(100);
-    const pid = Number(await readFile(owner, 'utf8').catch(() => process.pid));
+    const owner = await readFile(file, 'utf8').catch(() => '');
     // Who was killed while it built cannot give the lock back.
-    if (!isRunning(pid)) await rm(folder, { recursive: true, force: true });
+    if (owner !== '' && !isRunning(Number(owner))) await rm(file, { force: true });
+    else await sleep(100);
   }
 }
 

@@ -11,6 +11,9 @@ import { storeMap } from './store-map.ts';
  * Two maps, since Step Functions redrives a Map Run only if its state has failed: one that tolerated its failures
  * is over. The first lets no bad shard stop the others; the second fails the execution with what is left, uncaught,
  * so that a redrive runs just those children again. The ledger says what is left, not the first map's result.
+ *
+ * The second is also the second try of a shard whose objects were not what its manifest says (ShardCorrupt): the
+ * import took the manifest back, so the export, which does nothing where there is one, makes the shard anew.
  */
 export function shardStates(scope: Construct, rooms: Rooms): sfn.Chain {
   const migrateShards = storeMap(scope, 'MigrateShards', {
