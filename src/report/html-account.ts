@@ -1,0 +1,87 @@
+import { type Account, accountsByUrgency, type Totals } from './account.ts';
+import { type Content, clip, html, type Markup } from './html-markup.ts';
+import { count, counted, NOT_KNOWN } from './html-numbers.ts';
+import { longTable } from './html-table.ts';
+import type { RunReport } from './report.ts';
+
+/** "Did it work?": each record of the source is loaded or rejected, and both sides have the same checksum. */
+export function account(report: RunReport, totals: Totals): Markup {
+  const accounts = accountsByUrgency(report);
+  return html`<section aria-labelledby="account"><h2 id="account">Did it work?</h2>
+<p>${summary(report, totals)}</p>
+${accounts.length > 0 && accountTable(accounts, totals)}</section>
+`;
+}
+
+function summary({ collections }: RunReport, { verdicts, source, loaded, rejected }: Totals): string {
+  if (collections.length === 0) return 'No collection was planned, so there is no record to account for.';
+  const parts = [
+    verdicts.equal > 0 && `${counted(verdicts.equal, 'collection')} equal on both sides`,
+    verdicts.different > 0 && `${counted(verdicts.different, 'collection')} that differ`,
+    verdicts.unchecked > 0 && `${counted(verdicts.unchecked, 'collection')} not verified`,
+  ].filter((part) => part !== false);
+  const missing = source - loaded - rejected;
+  const open = missing > 0 ? ` ${counted(missing, 'record')} of the source had not arrived.` : '';
+  return `${parts.join(', ')}.${open}`;
+}
+
+function accountTable(accounts: Account[], totals: Totals): Content {
+  return longTable({
+    caption:
+      'Records of each collection. A checksum is the sum of all records’ digests (id, document, uri, metadata and every bit of the vector), taken once from what Chroma sent and once from what the tables hold.',
+    columns: [
+      { name: 'Collection' },
+      { name: 'In Chroma', kind: 'number' },
+      { name: 'Loaded', kind: 'number' },
+      { name: 'Rejected', kind: 'number' },
+      { name: 'In Postgres', kind: 'number' },
+      { name: 'Checksum, Chroma', kind: 'checksum' },
+      { name: 'Checksum, Postgres', kind: 'checksum' },
+      { name: 'Result' },
+    ],
+    rows: accounts.slice(0, MOST_ROWS + 1).map(row),
+    stack: true,
+    total: [
+      accounts.length === 1 ? 'In all' : `All ${counted(accounts.length, 'collection')}`,
+      count(totals.source),
+      count(totals.loaded),
+      count(totals.rejected),
+      totals.target === null ? '–' : count(totals.target),
+      '',
+      '',
+      `${count(totals.verdicts.equal)} equal, ${count(totals.published)} published`,
+    ],
+    open: 25,
+    most: MOST_ROWS,
+    beyond: () =>
+      `${counted(accounts.length - MOST_ROWS, 'further collection')}, counted in the sums, ${beyondVerdicts(accounts.slice(MOST_ROWS))}: report.json lists each.`,
+  });
+}
+
+/** A row is about 600 bytes: 500 of them keep the page well under a megabyte. */
+const MOST_ROWS = 500;
+
+function row({ collection, source, target, verdict }: Account): Content[] {
+  const { plan, loaded, rejected, checksum, published } = collection;
+  return [
+    [clip(plan.collection, 160), html`<small>schema ${plan.schema}</small>`],
+    count(source),
+    count(loaded),
+    rejected > 0 ? html`<span class="bad">${count(rejected)}</span>` : '0',
+    target === null ? '–' : count(target),
+    checksum.source ?? NOT_KNOWN,
+    checksum.target ?? NOT_KNOWN,
+    html`<span>${VERDICTS[verdict]}<small>${published ? 'published' : 'not published'}</small></span>`,
+  ];
+}
+
+const VERDICTS: Record<Account['verdict'], Markup> = {
+  equal: html`<span class="good">Equal</span>`,
+  different: html`<span class="bad">Not equal</span>`,
+  unchecked: html`Not verified`,
+};
+
+function beyondVerdicts(accounts: Account[]): string {
+  const equal = accounts.filter(({ verdict }) => verdict === 'equal').length;
+  return equal === accounts.length ? 'all equal' : `${count(equal)} of them equal`;
+}

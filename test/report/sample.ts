@@ -1,0 +1,341 @@
+import { type CollectionPlan, MigrationInput } from '../../src/contract.ts';
+import type { CollectionReport, RunReport, ShardReport } from '../../src/report/report.ts';
+import type { Verification } from '../../src/verify/verification.ts';
+
+const BEGAN = Date.parse('2026-11-20T09:15:00Z');
+const moment = (second: number): string => new Date(BEGAN + second * 1000).toISOString();
+
+/** Repeatable numbers from 0 to 1 (mulberry32), so that a failing test fails again. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function samplePlan(overrides: Partial<CollectionPlan> = {}): CollectionPlan {
+  return {
+    tenant: 'default_tenant',
+    database: 'default_database',
+    collection: 'handbook',
+    collectionId: '6a3f4c52-2e0b-4dd7-9a55-0d4f5f0f6a11',
+    schema: 'handbook',
+    dimension: 384,
+    space: 'cosine',
+    records: 1000,
+    shards: 1,
+    bytes: 1_700_000,
+    hnsw: { m: 16, efConstruction: 100, efSearch: 100 },
+    indexMethod: 'hnsw',
+    model: null,
+    metadata: null,
+    configuration: {},
+    profile: {
+      sampled: 100,
+      averageDocumentBytes: 420,
+      averageMetadataBytes: 90,
+      averageIdBytes: 36,
+      metadataKeys: [],
+    },
+    ...overrides,
+  };
+}
+
+export function sampleCollection(
+  plan: CollectionPlan,
+  { rejected = 0, recall = 0.99, seed = 1 }: { rejected?: number; recall?: number; seed?: number } = {},
+): CollectionReport {
+  const random = randomFrom(seed);
+  const loaded = plan.records - rejected;
+  const checksum = String(4_611_686_018_427_387_904n + BigInt(Math.floor(random() * 2 ** 52)) * 2048n);
+  const milliseconds = (typical: number) =>
+    Array.from({ length: 50 }, () => typical * 2 ** ((random() + random() + random() - 1.5) * 1.6)).sort(
+      (a, b) => a - b,
+    );
+  const verification: Verification = {
+    run: 'nightly',
+    schema: plan.schema,
+    collection: plan.collection,
+    verified: true,
+    startedAt: moment(150),
+    finishedAt: moment(158),
+    records: { source: plan.records, planned: plan.records, loaded, rejected, target: loaded },
+    dimension: { source: plan.dimension, target: plan.dimension },
+    checksum: { source: checksum, target: checksum },
+    mismatches: [],
+    differing: { missing: [], unexpected: [], changed: [] },
+    metadataMismatches: 0,
+    searches: {
+      sampled: 50,
+      efSearch: 100,
+      recallAt10: recall,
+      chromaRecallAt10: Math.min(1, recall + 0.004 - random() * 0.01),
+      largestDistanceDifference: 1e-7,
+      latencyMilliseconds: milliseconds(plan.dimension === 1536 ? 2.4 : 1.1),
+      chromaLatencyMilliseconds: milliseconds(9),
+      indexUsed: true,
+      indexName: 'idx_embeddings_vector',
+    },
+    indexes: ['idx_embeddings_vector'],
+  };
+  return {
+    plan,
+    loaded,
+    rejected,
+    checksum: { source: checksum, target: checksum },
+    verification,
+    indexes: ['embeddings_pkey', 'idx_embeddings_vector'],
+    published: true,
+  };
+}
+
+/** `lanes` at a time, each exporting and then importing a shard. */
+export function sampleShards(collections: CollectionReport[], lanes = 4, seed = 7): ShardReport[] {
+  const random = randomFrom(seed);
+  const free = new Array<number>(lanes).fill(1);
+  return collections.flatMap(({ plan, rejected }) =>
+    Array.from({ length: plan.shards }, (_, number) => {
+      const lane = free.indexOf(free.reduce((a, b) => Math.min(a, b)));
+      const start = free[lane]!;
+      const records = Math.floor(plan.records / plan.shards);
+      const exported = start + records / (1500 + random() * 600);
+      const importStarted = exported + 0.4;
+      const imported = importStarted + records / (5000 + random() * 4000);
+      free[lane] = imported + 0.2;
+      return {
+        schema: plan.schema,
+        number,
+        records,
+        loaded: records - (number === 0 ? rejected : 0),
+        rejected: number === 0 ? rejected : 0,
+        bytes: Math.floor(plan.bytes / plan.shards),
+        exportStartedAt: moment(start),
+        exportedAt: moment(exported),
+        importStartedAt: moment(importStarted),
+        importedAt: moment(imported),
+      };
+    }),
+  );
+}
+
+/** A run with all that a report can show: three collections, rejects, warnings, settings. */
+export function sampleReport(overrides: Partial<RunReport> = {}): RunReport {
+  const collections = [
+    sampleCollection(
+      samplePlan({
+        collection: 'support-tickets',
+        schema: 'support_tickets',
+        records: 182_400,
+        shards: 5,
+        bytes: 310e6,
+      }),
+      { recall: 0.986, seed: 2 },
+    ),
+    sampleCollection(
+      samplePlan({
+        collection: 'product.manuals',
+        schema: 'product_manuals',
+        dimension: 1536,
+        records: 96_250,
+        shards: 10,
+        bytes: 640e6,
+      }),
+      { recall: 0.994, rejected: 3, seed: 3 },
+    ),
+    sampleCollection(
+      samplePlan({
+        collection: 'code',
+        schema: 'code',
+        space: 'l2',
+        records: 41_020,
+        shards: 2,
+        bytes: 70e6,
+      }),
+      {
+        recall: 0.998,
+        seed: 4,
+      },
+    ),
+  ];
+  return {
+    version: 1,
+    run: 'nightly',
+    status: 'succeeded',
+    error: null,
+    startedAt: moment(0),
+    finishedAt: moment(171),
+    source: { version: '1.4.4' },
+    target: { postgresVersion: '17.9', pgvectorVersion: '0.8.0' },
+    store: 's3://vector-migration/production',
+    options: MigrationInput.parse({ onReject: 'quarantine', concurrency: 4 }),
+    warnings: [
+      'pgvector 0.8.0 is older than 0.8.4, which fixed a possible index corruption: update it before you rely on the indexes.',
+    ],
+    collections,
+    shards: sampleShards(collections),
+    rejects: [
+      {
+        schema: 'product_manuals',
+        shard: 4,
+        id: 'manual-8812#31',
+        reason: 'nul-in-document',
+        detail: 'The document holds a NUL at character 1,204, which Postgres text cannot hold.',
+      },
+      {
+        schema: 'product_manuals',
+        shard: 4,
+        id: 'manual-8812#32',
+        reason: 'nul-in-metadata',
+        detail: 'metadata.title holds a NUL.',
+      },
+      {
+        schema: 'product_manuals',
+        shard: 9,
+        id: 'manual-9120#2',
+        reason: 'embedding-not-finite',
+        detail: 'Component 17 of the embedding is null.',
+      },
+    ],
+    rejected: 3,
+    indexBuilds: collections.flatMap(({ plan }, index) => [
+      {
+        schema: plan.schema,
+        index: 'idx_embeddings_vector',
+        ddl: `create index idx_embeddings_vector on ${plan.schema}.embeddings using hnsw (embedding vector_cosine_ops) with (m = 16, ef_construction = 100)`,
+        startedAt: moment(90 + index * 20),
+        finishedAt: moment(108 + index * 21),
+        state: 'valid',
+        error: null,
+      },
+      {
+        schema: plan.schema,
+        index: 'idx_documents_metadata',
+        ddl: `create index idx_documents_metadata on ${plan.schema}.documents using gin (metadata)`,
+        startedAt: moment(85),
+        finishedAt: moment(85.8),
+        state: 'valid',
+        error: null,
+      },
+    ]),
+    parameters: [
+      {
+        name: 'maintenance_work_mem',
+        scope: 'instance',
+        oldValue: '274776',
+        newValue: '2516582',
+        unit: 'kB',
+        reason: 'Holds the largest HNSW graph while it is built, up to 15 percent of memory.',
+        needsReboot: false,
+        applied: false,
+      },
+      {
+        name: 'shared_buffers',
+        scope: 'instance',
+        oldValue: '16384',
+        newValue: '524288',
+        unit: '8kB',
+        reason: 'A quarter of memory.',
+        needsReboot: true,
+        applied: false,
+      },
+      {
+        name: 'hnsw.ef_search',
+        scope: 'database',
+        oldValue: '40',
+        newValue: '100',
+        unit: null,
+        reason: 'What Chroma searched with.',
+        needsReboot: false,
+        applied: true,
+      },
+    ],
+    seconds: { total: 171, export: 71.2, import: 64.5, index: 62, verify: 8.4 },
+    ...overrides,
+  };
+}
+
+/** As little as a report can hold: the run failed before anything was known. */
+export function emptyReport(overrides: Partial<RunReport> = {}): RunReport {
+  return sampleReport({
+    status: 'failed',
+    error: {
+      name: 'SourceUnavailable',
+      message: 'Chroma at http://localhost:8000 does not answer: start it or check --source.',
+      state: 'Plan',
+    },
+    source: { version: '' },
+    target: { postgresVersion: '', pgvectorVersion: '' },
+    warnings: [],
+    collections: [],
+    shards: [],
+    rejects: [],
+    rejected: 0,
+    indexBuilds: [],
+    parameters: [],
+    seconds: { total: 0, export: 0, import: 0, index: 0, verify: 0 },
+    ...overrides,
+  });
+}
+
+/** The run stopped amid the shards: times, checksums and verifications are missing. */
+export function interruptedReport(): RunReport {
+  const whole = sampleReport();
+  return {
+    ...whole,
+    status: 'failed',
+    error: {
+      name: 'TargetFull',
+      message:
+        'Postgres at db.example.com:5432/vectors has no room left on its disk: enlarge its storage, then go on with --run nightly.',
+      state: 'ImportShard',
+    },
+    collections: whole.collections.map((collection, index) => ({
+      ...collection,
+      loaded: index === 0 ? 120_000 : 0,
+      checksum: { source: index === 0 ? collection.checksum.source : null, target: null },
+      verification: null,
+      indexes: [],
+      published: false,
+    })),
+    shards: whole.shards.map((shard, index) => {
+      if (index < 5) return shard;
+      if (index < 8) return { ...shard, loaded: 0, importedAt: null };
+      return {
+        ...shard,
+        loaded: 0,
+        bytes: 0,
+        exportStartedAt: null,
+        exportedAt: null,
+        importStartedAt: null,
+        importedAt: null,
+      };
+    }),
+    indexBuilds: [],
+    parameters: [],
+    seconds: { total: 92, export: 71.2, import: 64.5, index: 0, verify: 0 },
+  };
+}
+
+export function hugeReport(collections: number, shardsEach: number): RunReport {
+  const many = Array.from({ length: collections }, (_, index) =>
+    sampleCollection(
+      samplePlan({
+        collection: `tenant-${index}`,
+        schema: `tenant_${index}`,
+        records: 1000 * shardsEach,
+        shards: shardsEach,
+        bytes: 6.4e7 * shardsEach,
+      }),
+      { recall: 0.9 + ((index * 37) % 100) / 1000, seed: index },
+    ),
+  );
+  return sampleReport({
+    collections: many,
+    shards: sampleShards(many, 16),
+    indexBuilds: [],
+    seconds: { total: 5200, export: 5000, import: 4900, index: 60, verify: 80 },
+  });
+}
