@@ -46,9 +46,8 @@ export async function planStep(
   const stored = await readPlan(store, run);
   const plan = stored
     ? continued(stored, chroma, options, request)
-    : await storedPlan(store, await makePlan(chroma, run, options));
-  // The options may have changed; written last and whole, it also says that the other two files are there.
-  await store.writeText(keys.plan(run), `${JSON.stringify(plan, null, 2)}\n`);
+    : await storePlan(store, await makePlan(chroma, run, options));
+  if (stored) await writePlan(store, plan);
   const shards = plan.collections.reduce((sum, collection) => sum + collection.shards, 0);
   const records = plan.collections.reduce((sum, collection) => sum + collection.records, 0);
   log.info('planned', {
@@ -73,6 +72,10 @@ export async function planStep(
     allowReboot: plan.options.allowReboot,
   };
 }
+
+/** The plan is written last and whole: where it is, the lists of shards and collections are too. */
+const writePlan = (store: ShardStore, plan: Plan) =>
+  store.writeText(keys.plan(plan.run), `${JSON.stringify(plan, null, 2)}\n`);
 
 /** The plan of a run; null if it has none. */
 export async function readPlan(store: ShardStore, run: string): Promise<Plan | null> {
@@ -99,13 +102,15 @@ export function parseInput(input: unknown): { options: MigrationInput; request: 
   throw new InvalidInput(`The execution's input is not understood: ${mistakes.join('; ')}.`);
 }
 
-async function storedPlan(
+/** Stores a new plan: its shards and collections as the state machine's maps read them, then the plan. */
+export async function storePlan(
   store: ShardStore,
   { plan, shards }: Awaited<ReturnType<typeof makePlan>>,
 ): Promise<Plan> {
   const items = plan.collections.map(({ schema }): CollectionItem => ({ run: plan.run, schema }));
   await store.writeText(keys.shards(plan.run), JSON.stringify(shards));
   await store.writeText(keys.collections(plan.run), JSON.stringify(items));
+  await writePlan(store, plan);
   return plan;
 }
 

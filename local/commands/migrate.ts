@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { type Command, EXIT } from '../command-line/command.ts';
+import { targetUrl } from '../command-line/values.ts';
+import { startEmbeddedPostgres } from '../embedded-postgres/start.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { type FinishedMigration, runMigration } from '../run-migration.ts';
+import {
+  outputOptions,
+  requestOf,
+  runOptions,
+  selectionOptions,
+  sourceOptions,
+  targetOptions,
+} from '../source-options.ts';
+import { runJson, runSummary } from '../summary.ts';
+
+const options = {
+  ...sourceOptions,
+  ...targetOptions,
+  target: targetUrl('address of the Postgres database; an embedded one in the store by default'),
+  ...runOptions,
+  ...selectionOptions,
+  ...outputOptions,
+};
+
+export const DEFAULT_STORE = '.chroma-to-pgvector';
+
+export const migrate: Command<typeof options> = {
+  name: 'migrate',
+  summary: 'moves collections from Chroma to Postgres, verifies them and publishes them',
+  description:
+    'Exports each collection in shards, imports them into incoming tables, builds the indexes, compares every record with what Chroma said, and only then puts the new tables in the place of the live ones. A run that failed or was stopped goes on with the same --run.',
+  options,
+  examples: [
+    'chroma-to-pgvector migrate --source http://localhost:8000 --target postgres://user@localhost/vectors',
+    'chroma-to-pgvector migrate --source http://localhost:8000 --target … --collections docs --schema public',
+    'chroma-to-pgvector migrate --source http://localhost:8000 --target … --run nightly --on-reject quarantine --json',
+  ],
+  async run(values) {
+    const store = values.store ?? DEFAULT_STORE;
+    const embedded = values.target
+      ? null
+      : await startEmbeddedPostgres({ folder: join(embeddedFolder(store), 'postgres') });
+    const run = values.run ?? newRunName('run');
+    const interrupt = onInterrupt(run);
+    try {
+      const finished = await runMigration(
+        {
+          ...values,
+          target: values.target ?? (embedded?.url as string),
+          store,
+          run,
+          request: requestOf(values),
+        },
+        interrupt.signal,
+      );
+      printRun(finished, values.json);
+      return finished.report.status === 'succeeded' ? EXIT.done : EXIT.failed;
+    } finally {
+      interrupt.release();
+      await embedded?.stop();
+    }
+  },
+};
+
+export function printRun({ report, reportUrl, storeUrl }: FinishedMigration, json: true | undefined): void {
+  const paths = { report: reportUrl, store: storeUrl };
+  if (json) process.stdout.write(`${JSON.stringify(runJson(report, paths))}\n`);
+  else process.stdout.write(`${runSummary(report, paths)}\n`);
+  if (report.error) process.stderr.write(`${report.error.message}\n`);
+}
+
+/** `run-20261124-134502`: sorts by time and can be typed. */
+export const newRunName = (prefix: string): string =>
+  `${prefix}-${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}`;
+
+/** An embedded database needs a folder of this machine, wherever the shards lie. */
+const embeddedFolder = (store: string) => (/^s3:/.test(store) ? DEFAULT_STORE : store);

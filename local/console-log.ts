@@ -1,0 +1,12 @@
+import type { Log } from '../src/log.ts';
+import { printable } from './progress/progress-line.ts';
+
+/** A log on standard error, for `--verbose`; silent otherwise. Warnings are always shown. */
+export function consoleLog({ verbose }: { verbose?: true | undefined }): Log {
+  const write = (message: string, fields?: Record<string, unknown>) =>
+    process.stderr.write(`${printable(`${message} ${fields ? JSON.stringify(fields) : ''}`)}\n`);
+  return {
+    info: (message, fields) => verbose && write(message, fields),
+    warn: (message, fields) => write(message, fields),
+  };
+}

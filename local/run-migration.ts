@@ -1,0 +1,121 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { MigrationRequest } from '../src/contract.ts';
+import type { Log } from '../src/log.ts';
+import type { RunReport } from '../src/report/report.ts';
+import { writeReport } from '../src/report/write-report.ts';
+import { openStore } from '../src/store/open-store.ts';
+import { readAssembly } from './assembly.ts';
+import { consoleLog } from './console-log.ts';
+import { preflight } from './preflight.ts';
+import { Progress } from './progress/progress.ts';
+import { ProgressDisplay, printable } from './progress/progress-line.ts';
+import { PostgresRdsAdapter } from './rds-adapter.ts';
+import { type ExecutionEvent, type ExecutionResult, runExecution } from './run-execution.ts';
+import { openSource, openTarget, type SourceValues, type TargetValues } from './source-options.ts';
+
+export type MigrationSettings = SourceValues &
+  TargetValues & {
+    /** Folder or s3:// address. */
+    store: string;
+    run: string;
+    request: MigrationRequest;
+    quiet?: true | undefined;
+    verbose?: true | undefined;
+  };
+
+export interface FinishedMigration {
+  report: RunReport;
+  /** Address of the HTML report; null if the run failed before there was anything to report on. */
+  reportUrl: string | null;
+  storeUrl: string;
+}
+
+/** `dist/` lies beside the bundled command line, and below the root in a checkout. */
+const ASSEMBLY = fileURLToPath(
+  new URL(import.meta.url.includes('/dist/') ? './assembly' : '../dist/assembly', import.meta.url),
+);
+
+/**
+ * Runs the synthesized state machine on this machine and returns the run's report. A failed run is no
+ * exception: the report says why.
+ *
+ * @throws MigrationError if a server or the store cannot be used at all
+ */
+export async function runMigration(
+  settings: MigrationSettings,
+  signal?: AbortSignal,
+): Promise<FinishedMigration> {
+  const store = openStore(settings.store);
+  const database = openTarget(settings);
+  const chroma = openSource(settings);
+  await preflight(chroma, database, store).finally(() => chroma.close());
+
+  const progress = new Progress();
+  const display = settings.quiet ? null : new ProgressDisplay(progress);
+  const log = consoleLog(settings);
+  let result: ExecutionResult;
+  try {
+    result = await runExecution({
+      assembly: await readAssembly(ASSEMBLY),
+      name: settings.run,
+      input: {
+        concurrency: Math.max(2, availableParallelism()),
+        ...localMemory(settings),
+        ...settings.request,
+        run: settings.run,
+      },
+      environment: environmentOf(settings, store.url),
+      store,
+      rds: new PostgresRdsAdapter(database),
+      onEvent: (event) => follow(event, progress, log),
+      ...(signal && { signal }),
+    });
+  } finally {
+    display?.stop();
+  }
+  const status = result.status === 'SUCCEEDED' ? 'succeeded' : 'failed';
+  const error = result.status === 'SUCCEEDED' ? undefined : errorOf(result, settings.run);
+  const { report, htmlUrl } = await writeReport(
+    { database, store, log },
+    { run: settings.run, status, ...(error && { error }) },
+  );
+  return { report, reportUrl: htmlUrl, storeUrl: store.url };
+}
+
+function environmentOf(settings: MigrationSettings, storeUrl: string): Record<string, string> {
+  return {
+    STORE_URL: storeUrl,
+    CHROMA_URL: settings.source as string,
+    ...(settings.sourceHeader && { CHROMA_HEADERS: JSON.stringify(settings.sourceHeader) }),
+    ...(settings.sourceCa && { CHROMA_CA_FILE: settings.sourceCa }),
+    DATABASE_URL: settings.target as string,
+    ...(settings.targetCa && { DATABASE_CA_FILE: settings.targetCa }),
+  };
+}
+
+/** A database on this machine has this machine's memory; of another nothing is known. */
+function localMemory({ target }: MigrationSettings): { instanceMemoryBytes?: number } {
+  const host = new URL(target as string).hostname;
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host) ? { instanceMemoryBytes: totalmem() } : {};
+}
+
+function follow(event: ExecutionEvent, progress: Progress, log: Log): void {
+  if (event.type === 'state-entered') progress.state(event.state);
+  if (event.type !== 'log') return;
+  progress.log(event.fields, Date.now());
+  const { level, message, ...fields } = event.fields;
+  if (level === 'warn') log.warn(String(message), fields);
+  else if (message !== 'progress') log.info(String(message), fields);
+}
+
+function errorOf(result: Exclude<ExecutionResult, { status: 'SUCCEEDED' }>, run: string) {
+  if (result.status === 'ABORTED')
+    return {
+      name: 'Interrupted',
+      message: `The run was interrupted: go on with --run ${run}.`,
+      state: result.state,
+    };
+  const { error: name, cause: message } = result.rootError ?? result;
+  return { name: name ?? result.status, message: printable(message ?? ''), state: result.state };
+}

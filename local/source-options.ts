@@ -1,0 +1,107 @@
+/** Options that several commands share, and what the engine takes of them. */
+import { readFileSync } from 'node:fs';
+import { ChromaSource } from '../src/chroma/chroma-source.ts';
+import type { MigrationRequest } from '../src/contract.ts';
+import { type Database, openDatabase } from '../src/postgres/database.ts';
+import type { Values } from './command-line/options.ts';
+import {
+  bytes,
+  file,
+  flag,
+  headers,
+  integer,
+  list,
+  oneOf,
+  runName,
+  sourceUrl,
+  targetUrl,
+  text,
+} from './command-line/values.ts';
+
+export const sourceOptions = {
+  source: sourceUrl('address of the Chroma server', { required: true }),
+  sourceHeader: headers('header for each request to Chroma, for one a token; may be repeated'),
+  sourceCa: file("certificate authority of Chroma's server, PEM"),
+};
+
+export const targetOptions = {
+  target: targetUrl('address of the Postgres database', { required: true }),
+  targetCa: file("certificate authority of Postgres' server, PEM"),
+};
+
+/** What decides which records are moved, and where to. */
+export const selectionOptions = {
+  collections: list('A,B', 'names of collections; all by default'),
+  tenants: list('A,B', "tenants to look in; the credentials' own by default"),
+  databases: list('A,B', 'databases to look in; all of the tenant by default'),
+  schema: text(
+    'NAME',
+    "target schema, if one collection is moved; made from the collection's name by default",
+  ),
+  format: oneOf(
+    ['pgcopy', 'jsonl'],
+    'what the store holds: the bytes that Postgres reads (default), or JSON lines',
+  ),
+  shardBytes: bytes('vector bytes of a shard; 64MB by default', { min: 64 * 1024, max: 1024 ** 3 }),
+  index: oneOf(['hnsw', 'ivfflat'], 'approximate index on the embeddings; hnsw by default'),
+};
+
+export const runOptions = {
+  store: text('PLACE', 'folder or s3://BUCKET/PREFIX for shards and reports; .chroma-to-pgvector by default'),
+  run: runName('name of the run; the same name goes on where that run stopped'),
+  concurrency: integer(
+    'shards that are moved at the same time; the number of cores, at least 2, by default',
+    {
+      min: 1,
+      max: 1000,
+    },
+  ),
+  onReject: oneOf(
+    ['fail', 'quarantine'],
+    'when a record cannot arrive as it is: publish nothing (default), or the rest',
+  ),
+  sampleSize: integer('searches that are compared with Chroma for each collection; 50 by default', {
+    min: 0,
+    max: 10_000,
+  }),
+  tune: oneOf(
+    ['apply', 'search', 'report', 'off'],
+    "parameters to set: all, the database's search settings (default), none but reported, none",
+  ),
+  instanceMemory: bytes("memory of the database server, if it is not this machine's", {
+    min: 2 ** 26,
+    max: 2 ** 46,
+  }),
+  takeOver: flag('take the target schemas over from another run'),
+};
+
+export const outputOptions = {
+  json: flag('print one JSON object on standard output and nothing else'),
+  quiet: flag('no progress'),
+  verbose: flag('stack traces of errors, and what the steps log'),
+};
+
+export type SourceValues = Values<typeof sourceOptions>;
+export type TargetValues = Values<typeof targetOptions>;
+
+export const openSource = ({ source, sourceHeader, sourceCa }: SourceValues): ChromaSource =>
+  new ChromaSource({
+    url: source as string,
+    ...(sourceHeader && { headers: sourceHeader }),
+    ...(sourceCa && { ca: readFileSync(sourceCa, 'utf8') }),
+  });
+
+export const openTarget = ({ target, targetCa }: TargetValues): Database =>
+  openDatabase({ url: target as string, ...(targetCa && { ca: readFileSync(targetCa, 'utf8') }) });
+
+type RequestValues = Values<typeof selectionOptions> & Partial<Values<typeof runOptions>>;
+
+/** What the options ask of the state machine; what was not given is left to its defaults. */
+export function requestOf(values: RequestValues): MigrationRequest {
+  const { store: _, instanceMemory: instanceMemoryBytes, ...rest } = values;
+  const request = { ...rest, instanceMemoryBytes };
+  const names = [...Object.keys(selectionOptions), ...Object.keys(runOptions), 'instanceMemoryBytes'];
+  return Object.fromEntries(
+    Object.entries(request).filter(([name, value]) => names.includes(name) && value !== undefined),
+  );
+}

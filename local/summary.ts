@@ -1,0 +1,85 @@
+import type { RunReport } from '../src/report/report.ts';
+import { duration, printable } from './progress/progress-line.ts';
+
+/** What `--json` prints of a run. The keys are a promise to scripts. */
+export function runJson(report: RunReport, paths: { report: string | null; store: string }) {
+  return {
+    run: report.run,
+    status: report.status,
+    error: report.error,
+    collections: report.collections.map(({ plan, ...rest }) => ({
+      tenant: plan.tenant,
+      database: plan.database,
+      collection: plan.collection,
+      schema: plan.schema,
+      dimension: plan.dimension,
+      space: plan.space,
+      records: plan.records,
+      loaded: rest.loaded,
+      rejected: rest.rejected,
+      checksum: rest.checksum,
+      recallAt10: rest.verification?.searches.recallAt10 ?? null,
+      indexes: rest.indexes,
+      published: rest.published,
+    })),
+    seconds: report.seconds,
+    report: paths.report,
+    store: paths.store,
+  };
+}
+
+const count = new Intl.NumberFormat('en');
+/** Collections of a large estate that the terminal lists; the report has them all. */
+const LISTED = 20;
+
+/** The run for a person: what arrived, how it is known, where to look. */
+export function runSummary(report: RunReport, paths: { report: string | null; store: string }): string {
+  const published = report.collections.filter((collection) => collection.published).length;
+  const lines = [
+    `Run ${report.run} ${report.status} in ${duration(report.seconds.total)}: ${published} of ${report.collections.length} collections published.`,
+  ];
+  if (report.collections.length > 0) lines.push('', ...collectionTable(report));
+  if (report.rejected > 0) {
+    lines.push('', `Rejected records (${count.format(report.rejected)}):`);
+    for (const { schema, id, detail } of report.rejects.slice(0, 10))
+      lines.push(`  ${schema} ${JSON.stringify(printable(id))}: ${detail}`);
+  }
+  for (const warning of report.warnings) lines.push('', `Note: ${printable(warning)}`);
+  lines.push('');
+  if (paths.report) lines.push(`Report  ${paths.report}`);
+  lines.push(`Store   ${paths.store}`);
+  return lines.join('\n');
+}
+
+function collectionTable({ collections }: RunReport): string[] {
+  const rows = [
+    ['collection', 'schema', 'records', 'loaded', 'rejected', 'checksums', 'recall@10', 'Chroma’s'],
+  ];
+  for (const { plan, loaded, rejected, checksum, verification } of collections.slice(0, LISTED)) {
+    const recall = (share: number | null | undefined) => (share == null ? '–' : share.toFixed(3));
+    const equal = checksum.source !== null && checksum.source === checksum.target;
+    rows.push([
+      printable(plan.collection).slice(0, 40),
+      plan.schema,
+      count.format(plan.records),
+      count.format(loaded),
+      count.format(rejected),
+      checksum.target === null ? 'not compared' : equal ? 'equal' : 'DIFFER',
+      recall(verification?.searches.recallAt10),
+      recall(verification?.searches.chromaRecallAt10),
+    ]);
+  }
+  const table = alignedTable(rows, 2);
+  const more = collections.length - LISTED;
+  return more > 0 ? [...table, `  … and ${count.format(more)} more`] : table;
+}
+
+/** Columns from `firstNumber` on are aligned to the right. */
+export function alignedTable(rows: string[][], firstNumber: number): string[] {
+  const widths = (rows[0] as string[]).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    `  ${row.map((cell, column) => (column < firstNumber ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ')}`.trimEnd(),
+  );
+}
