@@ -1,7 +1,7 @@
 import type { Totals } from './account.ts';
 import { type Latencies, percentile } from './figures.ts';
 import { type Content, clip, html, type Markup } from './html-markup.ts';
-import { count, counted, instant, milliseconds, recall, seconds } from './html-numbers.ts';
+import { count, counted, headlineCount, instant, milliseconds, recall, seconds } from './html-numbers.ts';
 import type { RunReport } from './report.ts';
 
 /** Status, the answer in one sentence, and the six figures that are asked for first. */
@@ -66,7 +66,7 @@ function keyFigures(report: RunReport, totals: Totals, { postgres }: Latencies):
   const figure = (name: string, value: string, note: string) =>
     html`<div><dt>${name}</dt><dd>${value}</dd><dd>${note}</dd></div>`;
   return [
-    figure('records loaded', count(totals.loaded), `of ${count(totals.source)}`),
+    figure('records loaded', headlineCount(totals.loaded), `of ${count(totals.source)}`),
     figure(
       'checksums equal',
       count(totals.verdicts.equal),

@@ -1,5 +1,6 @@
 /** Figures as people read them: English grouping, few digits, a unit. */
 const integers = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
 const shares = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
 const instants = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' });
 const decimals = [0, 1, 2, 3].map(
@@ -9,6 +10,9 @@ const decimals = [0, 1, 2, 3].map(
 export const NOT_KNOWN = 'not known';
 
 export const count = (value: number): string => (Number.isFinite(value) ? integers.format(value) : NOT_KNOWN);
+
+/** Short from ten million on, where large type has no room: `12.3M`. The exact figure stands elsewhere. */
+export const headlineCount = (value: number): string => (value < 1e7 ? count(value) : compact.format(value));
 
 /** `1 record`, `2 records`. */
 export const counted = (value: number, one: string, many = `${one}s`): string =>

@@ -51,8 +51,8 @@ code { overflow-wrap: anywhere; }
   border-top: 1px solid var(--line); }
 .key div { padding: 1rem 1.25rem 0 0; display: flex; flex-direction: column; }
 .key dt { font-size: 0.875rem; color: var(--soft); order: 1; }
-.key dd { margin: 0; font-size: 1.6rem; font-weight: 600; letter-spacing: -0.02em; line-height: 1.25; }
-.key dd + dd { order: 2; font-size: 0.875rem; font-weight: 400; letter-spacing: 0; color: var(--soft); }
+.key dd { margin: 0; font-size: 1.6rem; font-weight: 600; letter-spacing: -0.02em; line-height: 1.25; white-space: nowrap; }
+.key dd + dd { order: 2; font-size: 0.875rem; font-weight: 400; letter-spacing: 0; color: var(--soft); white-space: normal; }
 
 section { margin-top: 4rem; }
 section > h2 + p { margin-top: 0.5rem; color: var(--soft); }
@@ -62,14 +62,15 @@ section h3 + p { margin-top: 0.25rem; color: var(--soft); font-size: 0.9375rem; 
 .scroll { overflow-x: auto; margin-top: 1rem; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9375rem; }
 caption { text-align: left; color: var(--soft); font-size: 0.875rem; padding-bottom: 0.5rem; }
-th, td { text-align: left; vertical-align: top; padding: 0.6rem 1.1rem 0.6rem 0; border-bottom: 1px solid var(--line); }
+th, td { text-align: left; vertical-align: top; padding: 0.6rem 0.95rem 0.6rem 0; border-bottom: 1px solid var(--line); }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { font-weight: 500; font-size: 0.8125rem; color: var(--soft); vertical-align: bottom; padding-top: 0; }
-tbody th { font-weight: 550; min-width: 8rem; max-width: 22rem; overflow-wrap: anywhere; }
+tbody th { font-weight: 550; min-width: 9rem; max-width: 22rem; overflow-wrap: anywhere; }
 tbody th small, td small { display: block; font-weight: 400; color: var(--soft); font-size: 0.8125rem; overflow-wrap: anywhere; }
 tfoot th, tfoot td { font-weight: 650; border-bottom: 0; }
 .number { text-align: right; white-space: nowrap; }
-.wide { min-width: 13rem; }
+tbody .wide { min-width: 14.5rem; }
+td .mono { white-space: nowrap; }
 td.checksum { font-family: var(--mono); font-size: 0.8125rem; white-space: nowrap; }
 .bad { color: var(--bad); font-weight: 600; }
 .good { color: var(--accent); font-weight: 600; }
@@ -121,12 +122,13 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   svg.narrow { display: block; }
   dl.facts { grid-template-columns: 1fr; gap: 0; }
   dl.facts dd { margin-bottom: 0.6rem; }
-  table.stack, .stack tbody, .stack tfoot, .stack tr, .stack td, .stack tbody th, .stack tfoot th { display: block; }
-  .stack thead { position: absolute; left: -100vw; }
+  table.stack, .stack caption, .stack tbody, .stack tfoot, .stack tr, .stack td, .stack tbody th, .stack tfoot th { display: block; }
+  .stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .stack tr { padding: 0.9rem 0; border-bottom: 1px solid var(--line); }
   .stack th, .stack td { border: 0; padding: 0.12rem 0; max-width: none; }
   .stack td { display: flex; justify-content: space-between; gap: 1.25rem; text-align: right; white-space: normal; overflow-wrap: anywhere; min-width: 0; }
-  .stack td::before { content: attr(data-label); color: var(--soft); text-align: left; flex: none; }
+  .stack td::before { content: attr(data-label); color: var(--soft); font: 0.9375rem/1.55 var(--sans); text-align: left; flex: none; }
+  .stack td:empty { display: none; }
   .stack td.wrap { display: block; text-align: left; padding-top: 0.35rem; }
   .stack td.wrap::before { content: none; }
 }

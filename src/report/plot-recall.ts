@@ -9,6 +9,7 @@ interface Recall {
   postgres: number;
   chroma: number | null;
   sampled: number;
+  efSearch: number | null;
 }
 
 /** Rows of the plot; the lowest come first, as they are what one looks for. */
@@ -21,9 +22,11 @@ const TOP = 8;
 export function recallFigure(collections: CollectionReport[]): Content {
   const recalls = collections
     .flatMap(({ plan, verification }): Recall[] => {
-      const { recallAt10, chromaRecallAt10, sampled } = verification!.searches;
+      const { recallAt10, chromaRecallAt10, sampled, efSearch } = verification!.searches;
       if (recallAt10 === null) return [];
-      return [{ collection: plan.collection, postgres: recallAt10, chroma: chromaRecallAt10, sampled }];
+      return [
+        { collection: plan.collection, postgres: recallAt10, chroma: chromaRecallAt10, sampled, efSearch },
+      ];
     })
     .sort((a, b) => a.postgres - b.postgres);
   if (recalls.length === 0) return html`<p class="soft">No search was sampled, so recall is not known.</p>`;
@@ -102,14 +105,16 @@ function recallTable(recalls: Recall[]): Content {
       { name: 'Searches', kind: 'number' },
       { name: 'Postgres', kind: 'number' },
       { name: 'Chroma', kind: 'number' },
+      { name: 'ef_search', kind: 'number' },
     ],
     rows: recalls
       .slice(0, MOST_TABLE_ROWS)
-      .map(({ collection, sampled, postgres, chroma }) => [
+      .map(({ collection, sampled, postgres, chroma, efSearch }) => [
         clip(collection, 160),
         count(sampled),
         recall(postgres),
         chroma === null ? NOT_KNOWN : recall(chroma),
+        efSearch === null ? '–' : count(efSearch),
       ]),
   });
 }

@@ -196,7 +196,7 @@ export function sampleReport(overrides: Partial<RunReport> = {}): RunReport {
         shard: 9,
         id: 'manual-9120#2',
         reason: 'embedding-not-finite',
-        detail: 'Component 17 of the embedding is null.',
+        detail: 'Component 17 of the embedding is missing.',
       },
     ],
     rejected: 3,
@@ -336,6 +336,8 @@ export function hugeReport(collections: number, shardsEach: number): RunReport {
     collections: many,
     shards: sampleShards(many, 16),
     indexBuilds: [],
+    rejects: [],
+    rejected: 0,
     seconds: { total: 5200, export: 5000, import: 4900, index: 60, verify: 80 },
   });
 }
