@@ -25,10 +25,12 @@ const MAX_DEPTH = 100;
 /** A cursor over the bytes of one JSON text. Errors are plain: the caller says what the text was. */
 export class Scanner {
   readonly #bytes: Buffer;
+  readonly #view: DataView;
   #at = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Visits an object's members; `visit` must consume the value. */
@@ -141,12 +143,13 @@ export class Scanner {
    * Reads one vector to `result.components` from `from` on and returns its dimension.
    *
    * A number becomes its nearest double, then float32. Up to 15 digits and a power of ten up to 22, one exact
-   * division gives it (W. D. Clinger, "How to read floating point numbers accurately", 1990); the shortest
-   * decimals of float32 have at most 9 digits. Anything else goes to Number. The cursor is a local variable
-   * here: this loop sees nine tenths of all bytes.
+   * division gives it (W. D. Clinger, "How to read floating point numbers accurately", 1990). Of the decimals
+   * of a float32, eight are read four at a time as one integer (SIMD within a register). What has an exponent
+   * or more digits goes to JSON.parse. This loop sees nine tenths of all bytes that Chroma sends.
    */
   #row(result: Embeddings, from: number): number {
     const bytes = this.#bytes;
+    const view = this.#view;
     let components = result.components;
     let to = from;
     let finite = true;
@@ -162,26 +165,38 @@ export class Scanner {
       const negative = bytes[at] === MINUS;
       if (negative) at++;
       const firstDigit = at;
-      let mantissa = 0;
-      let digit = bytes[at]! - ZERO;
-      while (digit >= 0 && digit <= 9) {
-        mantissa = mantissa * 10 + digit;
-        digit = bytes[++at]! - ZERO;
+      // An int32 holds nine digits; `tail` takes what comes after eight decimals.
+      let head = 0;
+      let digit = bytes[at]! ^ ZERO;
+      while (digit < 10) {
+        head = (head * 10 + digit) | 0;
+        digit = bytes[++at]! ^ ZERO;
+      }
+      const wholeDigits = at - firstDigit;
+      let size = head;
+      if (bytes[at] === POINT) {
+        const point = at++;
+        for (let four = 0; four < 2 && wholeDigits === 1 && at + 4 <= bytes.length; four++) {
+          const digits = view.getUint32(at, true) ^ 0x30303030;
+          // Any of the four over nine sets its top bit here.
+          if ((((digits + 0x76767676) | digits) & 0x80808080) !== 0) break;
+          const pairs = (digits * 10 + (digits >>> 8)) & 0x00ff00ff;
+          head = (head * 10_000 + (pairs & 0xff) * 100 + (pairs >>> 16)) | 0;
+          at += 4;
+        }
+        const tailStart = at;
+        let tail = 0;
+        digit = bytes[at]! ^ ZERO;
+        while (digit < 10) {
+          tail = tail * 10 + digit;
+          digit = bytes[++at]! ^ ZERO;
+        }
+        const mantissa = at === tailStart ? head : head * POWERS_OF_TEN[at - tailStart]! + tail;
+        size = mantissa / POWERS_OF_TEN[at - point - 1]!;
       }
       let next = bytes[at];
-      let decimals = 0;
-      if (next === POINT && at > firstDigit) {
-        const point = at++;
-        digit = bytes[at]! - ZERO;
-        while (digit >= 0 && digit <= 9) {
-          mantissa = mantissa * 10 + digit;
-          digit = bytes[++at]! - ZERO;
-        }
-        decimals = at - point - 1;
-        next = bytes[at];
-      }
-      if ((next === COMMA || next === CLOSE_BRACKET) && at - firstDigit <= EXACT_DIGITS && at > firstDigit) {
-        const size = mantissa / POWERS_OF_TEN[decimals]!;
+      const simple = wholeDigits > 0 && wholeDigits < 10 && at - firstDigit <= EXACT_DIGITS + 1;
+      if (simple && (next === COMMA || next === CLOSE_BRACKET)) {
         components[to] = negative ? -size : size;
       } else {
         this.#at = start;
