@@ -54,10 +54,10 @@ export function indexBuilds({ indexBuilds }: RunReport): Markup {
   })}${indexBuilds.length > MOST_ROWS && html`<p class="small soft">And ${count(indexBuilds.length - MOST_ROWS)} shorter ones, in report.json.</p>`}`;
 }
 
-export function parameters({ parameters, options }: RunReport): Markup {
+export function parameters({ parameters, options, status }: RunReport): Markup {
   const title = html`<h3>Settings of the server</h3>`;
   if (parameters.length === 0)
-    return html`${title}<p>${options.tune === 'off' ? 'Tuning was off.' : 'Nothing to change was found.'}</p>`;
+    return html`${title}<p>${options.tune === 'off' ? 'Tuning was off.' : status === 'failed' ? 'None is recommended: the run ended early.' : 'Nothing to change was found.'}</p>`;
   return html`${title}${table({
     caption: 'Old value → new value, in the setting’s own unit, and why',
     columns: [
@@ -103,13 +103,12 @@ function inWords({ newValue, unit }: ParameterReport): string {
   return `${left >= 100 ? count(left) : Number(left.toFixed(1))} ${binary[power]}`;
 }
 
-export function rejects({ rejects, rejected, options }: RunReport): Markup {
+export function rejects({ rejects, rejected, collections }: RunReport): Markup {
   const title = html`<h3>Rejected records</h3>`;
   if (rejected === 0) return html`${title}<p>None. Every record could be held as it is.</p>`;
-  const policy =
-    options.onReject === 'quarantine'
-      ? 'They were set aside and the rest was published, as asked for.'
-      : 'By default a run with rejects publishes nothing.';
+  const policy = collections.some(({ published }) => published)
+    ? 'They were set aside and the rest was published, as asked for.'
+    : 'By default a run with rejects publishes nothing; with --on-reject quarantine it publishes the rest.';
   const listed = Math.min(rejects.length, MOST_REJECTS);
   return html`${title}<p>${counted(rejected, 'record')}${listed < rejected && `, the first ${count(listed)} of them here`}. ${policy}</p>${
     listed > 0 &&

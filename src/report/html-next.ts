@@ -70,7 +70,7 @@ function tuneSteps({ parameters, options }: RunReport): (Step | null)[] {
       ? null
       : {
           title: 'Tune the server',
-          why: `${counted(open.length, 'setting')} recommended below ${open.length === 1 ? 'is' : 'are'} not applied. On RDS, put those of the instance into its parameter group${options.tune === 'apply' ? '' : ', or let a run do it with "tune": "apply" in its input'}. In plain PostgreSQL:`,
+          why: `${counted(open.length, 'setting')} recommended below ${open.length === 1 ? 'is' : 'are'} not applied. On RDS, put those of the instance into its parameter group${options.tune === 'apply' ? '' : ', or let a run do it with --tune apply'}. In plain PostgreSQL:`,
           command: open.map(settingStatement).join('\n'),
         },
     reboot.length === 0

@@ -55,7 +55,7 @@ function phases({ seconds: took }: RunReport): Content {
     return {
       height: rows.length * PHASE_ROW,
       shapes: rows.map(([name, value], index) => {
-        const length = Math.max(1, (value / most) * room);
+        const length = (value / most) * room;
         const y = index * PHASE_ROW;
         return html`<text class="label" x="0" y="${y + 19}">${name}</text><rect class="${index < PHASES.length ? 'a' : 'b'} mark" x="${left}" y="${y + 8}" width="${length.toFixed(1)}" height="14" rx="2"/><text x="${(left + length + 8).toFixed(1)}" y="${y + 19}">${seconds(value)}</text>`;
       }),
