@@ -103,9 +103,10 @@ function inWords({ newValue, unit }: ParameterReport): string {
   return `${left >= 100 ? count(left) : Number(left.toFixed(1))} ${binary[power]}`;
 }
 
-export function rejects({ rejects, rejected, collections }: RunReport): Markup {
+export function rejects({ rejects, rejected, collections, status }: RunReport): Markup {
   const title = html`<h3>Rejected records</h3>`;
-  if (rejected === 0) return html`${title}<p>None. Every record could be held as it is.</p>`;
+  if (rejected === 0)
+    return html`${title}<p>${status === 'failed' ? 'None was met before the run ended.' : 'None. Every record could be held as it is.'}</p>`;
   const policy = collections.some(({ published }) => published)
     ? 'They were set aside and the rest was published, as asked for.'
     : 'By default a run with rejects publishes nothing; with --on-reject quarantine it publishes the rest.';
