@@ -5,4 +5,7 @@ import { log, openStore, openTarget } from './runtime.ts';
 const context = { database: openTarget(), store: openStore(), log };
 
 /** Writes the run's report: JSON for machines, HTML for people. */
-export const handler = (event: WriteReportInput): Promise<WriteReportOutput> => writeReport(context, event);
+export const handler = async (event: WriteReportInput): Promise<WriteReportOutput> => {
+  const { run, reportKey, htmlKey } = await writeReport(context, event);
+  return { run, reportKey, htmlKey };
+};

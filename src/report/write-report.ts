@@ -1,0 +1,150 @@
+import pMap from 'p-map';
+import {
+  type CollectionPlan,
+  MigrationInput,
+  type Plan,
+  type WriteReportInput,
+  type WriteReportOutput,
+} from '../contract.ts';
+import { MigrationError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { readPlan } from '../plan/store-plan.ts';
+import type { Database } from '../postgres/database.ts';
+import { endRun, type RunLedger, readRunLedger } from '../postgres/ledger.ts';
+import { keys } from '../store/keys.ts';
+import type { ShardStore } from '../store/store.ts';
+import type { Verification } from '../verify/verification.ts';
+import { renderReportHtml } from './html.ts';
+import { coveredSeconds } from './intervals.ts';
+import type { CollectionReport, ParameterReport, RunReport, ShardReport } from './report.ts';
+
+export interface ReportContext {
+  database: Database;
+  store: ShardStore;
+  log: Log;
+}
+
+/** Rejects that a report lists one by one; all of them are in the store. */
+const REJECTS_LISTED = 1000;
+const READS_AT_A_TIME = 16;
+
+/**
+ * Gathers what ledger and store know of a run, ends the run in the ledger, and writes its report as JSON and
+ * HTML. A run that failed early, or whose database is away, gets the report of what is known.
+ */
+export async function writeReport(
+  context: ReportContext,
+  input: WriteReportInput,
+): Promise<WriteReportOutput & { report: RunReport; htmlUrl: string }> {
+  const { run } = input;
+  const report = await collectReport(context, input);
+  const reportKey = keys.reportJson(run);
+  const htmlKey = keys.reportHtml(run);
+  await context.store.writeText(reportKey, `${JSON.stringify(report, null, 2)}\n`);
+  await context.store.writeText(htmlKey, renderReportHtml(report), 'text/html; charset=utf-8');
+  context.log.info('report written', { run, status: report.status, report: context.store.urlOf(htmlKey) });
+  return { run, reportKey, htmlKey, report, htmlUrl: context.store.urlOf(htmlKey) };
+}
+
+async function collectReport(
+  { database, store, log }: ReportContext,
+  input: WriteReportInput,
+): Promise<RunReport> {
+  const { run, status } = input;
+  const plan = await readPlan(store, run);
+  const ledger = await readLedger(database, log, input);
+  const finishedAt = new Date().toISOString();
+  const startedAt = ledger?.startedAt ?? plan?.createdAt ?? finishedAt;
+  const shardsOf = Map.groupBy(ledger?.shards ?? [], ({ schema }) => schema);
+  const collections = await pMap(
+    plan?.collections ?? [],
+    (one) => collectionReport(store, run, one, shardsOf.get(one.schema) ?? [], ledger),
+    { concurrency: READS_AT_A_TIME },
+  );
+  return {
+    version: 1,
+    run,
+    status,
+    error: input.error ?? null,
+    startedAt,
+    finishedAt,
+    source: { version: plan?.sourceVersion ?? '' },
+    target: {
+      postgresVersion: ledger?.postgresVersion ?? '',
+      pgvectorVersion: ledger?.pgvectorVersion ?? '',
+    },
+    store: store.url,
+    options: plan?.options ?? MigrationInput.parse({}),
+    warnings: [...(plan?.warnings ?? []), ...quarantined(plan, ledger)],
+    collections,
+    shards: ledger?.shards ?? [],
+    rejects: ledger?.rejects ?? [],
+    rejected: ledger?.rejected ?? 0,
+    indexBuilds: ledger?.indexBuilds ?? [],
+    parameters: JSON.parse((await store.readText(keys.parameters(run))) ?? '[]') as ParameterReport[],
+    seconds: {
+      total: (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000,
+      export: coveredSeconds(
+        (ledger?.shards ?? []).map((one) => ({ from: one.exportStartedAt, to: one.exportedAt })),
+      ),
+      import: coveredSeconds(
+        (ledger?.shards ?? []).map((one) => ({ from: one.importStartedAt, to: one.importedAt })),
+      ),
+      index: coveredSeconds(
+        (ledger?.indexBuilds ?? []).map((one) => ({ from: one.startedAt, to: one.finishedAt })),
+      ),
+      verify: coveredSeconds(
+        collections.map(({ verification: one }) => ({
+          from: one?.startedAt ?? null,
+          to: one?.finishedAt ?? null,
+        })),
+      ),
+    },
+  };
+}
+
+/** null if the database cannot be asked: a report on a run that failed for that very reason is still a report. */
+async function readLedger(
+  database: Database,
+  log: Log,
+  { run, status, error }: WriteReportInput,
+): Promise<RunLedger | null> {
+  try {
+    return await database.withClient(`report ${run}`, async (client) => {
+      const ledger = await readRunLedger(client, run, REJECTS_LISTED);
+      if (ledger) await endRun(client, run, status, error ?? null);
+      return ledger;
+    });
+  } catch (unavailable) {
+    if (!(unavailable instanceof MigrationError) || status === 'succeeded') throw unavailable;
+    log.warn('the ledger could not be read for the report', { run, reason: unavailable.message });
+    return null;
+  }
+}
+
+async function collectionReport(
+  store: ShardStore,
+  run: string,
+  plan: CollectionPlan,
+  shards: readonly ShardReport[],
+  ledger: RunLedger | null,
+): Promise<CollectionReport> {
+  const text = await store.readText(keys.verification(run, plan.schema));
+  const verification = text === null ? null : (JSON.parse(text) as Verification);
+  return {
+    plan,
+    loaded: shards.reduce((sum, { loaded }) => sum + loaded, 0),
+    rejected: shards.reduce((sum, { rejected }) => sum + rejected, 0),
+    checksum: verification?.checksum ?? { source: null, target: null },
+    verification,
+    indexes: verification?.indexes ?? [],
+    published: ledger?.published.has(plan.schema) ?? false,
+  };
+}
+
+const quarantined = (plan: Plan | null, ledger: RunLedger | null): string[] =>
+  plan?.options.onReject === 'quarantine' && ledger && ledger.rejected > 0
+    ? [
+        `${ledger.rejected} records were left out because Postgres cannot hold them as they are: they are in the store.`,
+      ]
+    : [];
