@@ -1,0 +1,91 @@
+import pg from 'pg';
+import { badSslMode, toMigrationError } from './errors.ts';
+
+export interface DatabaseSettings {
+  /** `postgres://user:password@host:port/database?sslmode=…` */
+  url: string;
+  /** Certificate authorities in PEM, where the system's do not know the server's. */
+  ca?: string;
+  /** Makes the password of each new connection, for one an IAM token; the URL's by default. */
+  password?: () => Promise<string>;
+}
+
+/** Opens connections to one database. Errors that leave are MigrationErrors where a remedy is known. */
+export interface Database {
+  /** `host:port/database`, for sentences. */
+  readonly where: string;
+  /** Opens a connection, hands it to `use` and closes it. @param purpose shows in pg_stat_activity */
+  withClient<T>(purpose: string, use: (client: pg.Client) => Promise<T>): Promise<T>;
+  /** Opens a connection that the caller ends. */
+  connect(purpose: string): Promise<pg.Client>;
+  /** An error of a connection as a MigrationError, where a remedy is known. */
+  explain(error: unknown): unknown;
+}
+
+const CONNECT_MILLISECONDS = 10_000;
+/** application_name holds 63 bytes. */
+const NAME_BYTES = 63;
+/** int8 counts come as numbers: a count beyond 2^53 is out of reach. Digests are asked for as text. */
+const types = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
+};
+
+export function openDatabase(settings: DatabaseSettings): Database {
+  const url = new URL(settings.url);
+  const user = decodeURIComponent(url.username) || 'postgres';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const port = Number(url.port || 5432);
+  const database = decodeURIComponent(url.pathname.slice(1));
+  const where = `${url.hostname}:${port}/${database}`;
+  const ssl = tls(url, host, settings.ca);
+  const explain = (error: unknown) => toMigrationError(error, where, user);
+
+  async function connect(purpose: string): Promise<pg.Client> {
+    const client = new pg.Client({
+      ...{ host, port, user, database, ssl, types },
+      password: settings.password ?? decodeURIComponent(url.password),
+      application_name: `chroma-to-pgvector ${purpose}`.slice(0, NAME_BYTES),
+      connectionTimeoutMillis: CONNECT_MILLISECONDS,
+      keepAlive: true,
+    });
+    // A connection that breaks while idle also says so to the query that waits; without this it ends the process.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw explain(error);
+    }
+  }
+
+  async function withClient<T>(purpose: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = await connect(purpose);
+    try {
+      return await use(client);
+    } catch (error) {
+      throw explain(error);
+    } finally {
+      // An open transaction ends with its connection.
+      await client.end().catch(() => undefined);
+    }
+  }
+  return { where, connect, withClient, explain };
+}
+
+/**
+ * TLS as the address asks for it. Where it asks for any, the certificate is verified in full: libpq's `require`
+ * and `prefer` would accept anybody's. Without a word, TLS is used except on this machine.
+ */
+function tls(url: URL, host: string, ca: string | undefined): pg.ClientConfig['ssl'] {
+  const loopback = host === 'localhost' || host === '::1' || /^127\./.test(host);
+  const mode = url.searchParams.get('sslmode') ?? (loopback && !ca ? 'disable' : 'verify-full');
+  if (mode === 'disable') return false;
+  if (!['prefer', 'require', 'verify-ca', 'verify-full'].includes(mode)) throw badSslMode(mode);
+  return {
+    rejectUnauthorized: true,
+    ...(ca ? { ca } : {}),
+    ...(/^[\d.:]+$/.test(host) ? {} : { servername: host }),
+  };
+}

@@ -1,0 +1,142 @@
+import {
+  ExtensionMissing,
+  InvalidInput,
+  MigrationError,
+  TargetBusy,
+  TargetFull,
+  TargetRefused,
+  TargetUnavailable,
+} from '../errors.ts';
+
+/** SQLSTATEs by their names in PostgreSQL's appendix A. */
+export const SQLSTATE = {
+  invalidPassword: '28P01',
+  invalidAuthorization: '28000',
+  invalidCatalogName: '3D000',
+  insufficientPrivilege: '42501',
+  tooManyConnections: '53300',
+  diskFull: '53100',
+  outOfMemory: '53200',
+  adminShutdown: '57P01',
+  crashShutdown: '57P02',
+  cannotConnectNow: '57P03',
+  serializationFailure: '40001',
+  deadlockDetected: '40P01',
+  lockNotAvailable: '55P03',
+  undefinedObject: '42704',
+  undefinedFile: '58P01',
+  featureNotSupported: '0A000',
+  readOnlyTransaction: '25006',
+  queryCanceled: '57014',
+} as const;
+
+const AWAY = new Set<string>([
+  SQLSTATE.tooManyConnections,
+  SQLSTATE.adminShutdown,
+  SQLSTATE.crashShutdown,
+  SQLSTATE.cannotConnectNow,
+]);
+const BUSY = new Set<string>([
+  SQLSTATE.serializationFailure,
+  SQLSTATE.deadlockDetected,
+  SQLSTATE.lockNotAvailable,
+  SQLSTATE.queryCanceled,
+]);
+
+const SOCKET_REASONS: Record<string, string> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was cut',
+  EPIPE: 'the connection was cut',
+  ETIMEDOUT: 'no answer',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the host name could not be looked up',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+};
+
+interface DriverError {
+  code?: string;
+  message?: string;
+}
+
+/**
+ * Gives a driver's error the name by which the state machine knows it, and a sentence. An error that no
+ * remedy is known for stays what it is.
+ *
+ * @param where `host:port/database`, without secrets
+ */
+export function toMigrationError(error: unknown, where: string, user: string): unknown {
+  if (error instanceof MigrationError) return error;
+  const { code = '', message = '' } = error as DriverError;
+  const at = `Postgres at ${where}`;
+  const cause = { cause: error };
+  if (code === SQLSTATE.invalidPassword || /SASL|password must be a string/i.test(message))
+    return new TargetRefused(
+      `${at} refused the password of user "${user}": check user and password in --target.`,
+      cause,
+    );
+  if (code === SQLSTATE.invalidAuthorization)
+    return new TargetRefused(
+      `${at} refused user "${user}" (${message}): check the user and the server's pg_hba.conf.`,
+      cause,
+    );
+  if (code === SQLSTATE.invalidCatalogName)
+    return new TargetRefused(`${at} does not exist: create the database, or correct --target.`, cause);
+  if (code === SQLSTATE.insufficientPrivilege)
+    return new TargetRefused(`${at} refused a privilege (${message}): grant it to user "${user}".`, cause);
+  if (code === SQLSTATE.readOnlyTransaction)
+    return new TargetRefused(`${at} is read-only: pass the address of the primary server.`, cause);
+  if (code === SQLSTATE.diskFull || /no space left/i.test(message))
+    return new TargetFull(
+      `${at} has no space left on its disk: enlarge it, then go on with the same --run.`,
+      cause,
+    );
+  if (isMissingExtension(code, message)) return extensionMissing(where, error);
+  if (code === SQLSTATE.tooManyConnections)
+    return new TargetUnavailable(
+      `${at} has no connection left: lower --concurrency, or raise max_connections.`,
+      cause,
+    );
+  if (BUSY.has(code))
+    return new TargetBusy(`${at} did not get a lock in time (${message}): run again.`, cause);
+  if (/does not support SSL/i.test(message))
+    return new TargetRefused(
+      `${at} offers no TLS: append ?sslmode=disable if the network is trusted.`,
+      cause,
+    );
+  if (isTlsError(code))
+    return new TargetRefused(
+      `${at} has a certificate that cannot be verified (${code}): pass its authority with --target-ca.`,
+      cause,
+    );
+  const reason = SOCKET_REASONS[code] ?? (isCut(code, message) ? 'the connection was cut' : undefined);
+  if (reason || AWAY.has(code) || code.startsWith('08'))
+    return new TargetUnavailable(
+      `${at} is not reachable (${reason ?? message}): check the address and that the server runs.`,
+      cause,
+    );
+  return error;
+}
+
+export const extensionMissing = (where: string, cause: unknown) =>
+  new ExtensionMissing(
+    `Postgres at ${where} has no extension "vector": install pgvector on the server (Debian: apt install postgresql-NN-pgvector), then run CREATE EXTENSION vector as a superuser.`,
+    { cause },
+  );
+
+/** sslmode names what TLS shall do; anything but these is a mistake of the address. */
+export const badSslMode = (mode: string) =>
+  new InvalidInput(`sslmode=${mode} is not supported in --target: use disable, require or verify-full.`);
+
+const isMissingExtension = (code: string, message: string) =>
+  /type "vector" does not exist/.test(message) ||
+  ((code === SQLSTATE.undefinedFile || code === SQLSTATE.featureNotSupported) &&
+    /extension.*vector/.test(message));
+
+const isTlsError = (code: string) => /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code);
+
+const isCut = (code: string, message: string) =>
+  code === '' &&
+  /connection terminated|timeout expired|Connection ended|Client has encountered a connection error/i.test(
+    message,
+  );

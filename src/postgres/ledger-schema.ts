@@ -1,0 +1,30 @@
+import type pg from 'pg';
+import ledger from '../../sql/ledger/0001_ledger.sql';
+
+/** Forward only: a migration that was released is never changed, only followed by another. */
+const MIGRATIONS = [{ number: 1, name: '0001_ledger', sql: ledger }];
+
+/** Any number; the same for all who migrate the ledger. */
+const LEDGER_LOCK = 0x63687267;
+
+/**
+ * Brings the ledger up to date. Many may call it at once: the first holds the lock, the others wait and then
+ * find nothing to do.
+ */
+export async function migrateLedger(client: pg.Client): Promise<void> {
+  await client.query('begin');
+  await client.query('select pg_advisory_xact_lock($1)', [LEDGER_LOCK]);
+  await client.query('create schema if not exists chroma_migration');
+  await client.query(
+    `create table if not exists chroma_migration.migrations
+       (number integer primary key, name text not null, applied_at timestamptz not null default now())`,
+  );
+  for (const { number, name, sql } of MIGRATIONS) {
+    const { rowCount } = await client.query(
+      'insert into chroma_migration.migrations (number, name) values ($1, $2) on conflict do nothing',
+      [number, name],
+    );
+    if (rowCount) await client.query(sql);
+  }
+  await client.query('commit');
+}

@@ -1,0 +1,295 @@
+/** The ledger's queries on runs, shards and rejects, one function each. They run in the caller's transaction. */
+import type pg from 'pg';
+import type { CollectionPlan, Plan, Reject, RejectReason } from '../contract.ts';
+import { RunSuperseded } from '../errors.ts';
+import type { IndexBuildReport, ParameterReport, RunReport, ShardReport } from '../report/report.ts';
+
+export async function beginRun(client: pg.Client, plan: Plan): Promise<void> {
+  await client.query(
+    `insert into chroma_migration.runs (run, state, options) values ($1, 'running', $2)
+     on conflict (run) do update
+       set state = 'running', options = excluded.options, seen_at = now(), ended_at = null, error = null`,
+    [plan.run, plan.options],
+  );
+}
+
+/** Says that the run is alive. */
+export async function touchRun(client: pg.Client, run: string): Promise<void> {
+  await client.query('update chroma_migration.runs set seen_at = now() where run = $1', [run]);
+}
+
+export async function endRun(
+  client: pg.Client,
+  run: string,
+  state: RunReport['status'],
+  error: RunReport['error'],
+): Promise<void> {
+  await client.query(
+    'update chroma_migration.runs set state = $2, error = $3, ended_at = now(), seen_at = now() where run = $1',
+    [run, state, error],
+  );
+}
+
+/** Notes what the run is to move, Chroma's own words on each collection included. */
+export async function recordCollections(client: pg.Client, { run, collections }: Plan): Promise<void> {
+  await client.query(
+    `insert into chroma_migration.collections
+       (run, schema, tenant, database, collection, collection_id, dimension, space, records, metadata, configuration)
+     select $1, schema, tenant, database, collection, "collectionId", dimension, space, records,
+            nullif(metadata, 'null'), nullif(configuration, 'null')
+       from jsonb_to_recordset($2::jsonb) as planned
+            (schema text, tenant text, database text, collection text, "collectionId" uuid, dimension integer,
+             space text, records bigint, metadata jsonb, configuration jsonb)
+     on conflict do nothing`,
+    [run, holdableJson(collections.map(ledgerColumns))],
+  );
+}
+
+const ledgerColumns = ({ profile: _profile, hnsw: _hnsw, ...columns }: CollectionPlan) => columns;
+
+/** A collection's own metadata may hold what jsonb cannot; the ledger then shows U+FFFD. The plan has the original. */
+const holdableJson = (value: unknown): string =>
+  JSON.stringify(value).replaceAll(/\\u(0000|d[89a-f]..)/gi, '\\ufffd');
+
+interface ShardKey {
+  run: string;
+  schema: string;
+  number: number;
+}
+
+/**
+ * Claims a shard within the caller's transaction. A second import of the same shard waits here for the first
+ * and then sees that it is done.
+ *
+ * @returns whether the shard is the caller's to import @throws RunSuperseded
+ */
+export async function claimShard(client: pg.Client, { run, schema, number }: ShardKey): Promise<boolean> {
+  // Shared, so that shards of one schema load side by side, while nobody can take the schema over.
+  const { rowCount: owned } = await client.query(
+    'select from chroma_migration.schema_owners where schema = $1 and run = $2 for share',
+    [schema, run],
+  );
+  const { rowCount: claimed } = await client.query(
+    `insert into chroma_migration.shards (run, schema, number) values ($1, $2, $3) on conflict do nothing`,
+    [run, schema, number],
+  );
+  if (claimed && !owned)
+    throw new RunSuperseded(
+      `Run "${run}" no longer owns schema "${schema}", another run took it over: start a new run if it is still wanted.`,
+    );
+  return claimed === 1;
+}
+
+export interface CompletedShard extends ShardKey {
+  /** Records that Chroma handed over. */
+  records: number;
+  loaded: number;
+  rejected: number;
+  /** Decimal, 0 to 2^64 − 1. */
+  checksum: string;
+  bytes: number;
+  exportStartedAt: string;
+  exportedAt: string;
+  importStartedAt: string;
+}
+
+export async function completeShard(client: pg.Client, shard: CompletedShard): Promise<void> {
+  const { run, schema, number, records, loaded, rejected, checksum, bytes } = shard;
+  await client.query(
+    `update chroma_migration.shards
+        set records = $4, loaded = $5, rejected = $6, checksum = $7, bytes = $8, export_started_at = $9,
+            exported_at = $10, import_started_at = $11, imported_at = clock_timestamp()
+      where run = $1 and schema = $2 and number = $3`,
+    [
+      ...[run, schema, number, records, loaded, rejected, checksum, bytes],
+      ...[shard.exportStartedAt, shard.exportedAt, shard.importStartedAt],
+    ],
+  );
+  await touchRun(client, run);
+}
+
+/** Notes rejected records, with what Chroma sent of them. */
+export async function insertRejects(
+  client: pg.Client,
+  { run, schema, number }: ShardKey,
+  rejects: readonly Reject[],
+): Promise<void> {
+  await client.query(
+    `insert into chroma_migration.rejects (run, schema, shard, record_offset, source_id, reason, detail, record)
+     select $1, $2, $3, * from unnest($4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])
+     on conflict do nothing`,
+    [
+      ...[run, schema, number],
+      rejects.map(({ offset }) => offset),
+      rejects.map(({ id }) => id),
+      rejects.map(({ reason }) => reason),
+      rejects.map(({ detail }) => detail),
+      rejects.map(({ record }) => record),
+    ],
+  );
+}
+
+export interface LoadedShard {
+  number: number;
+  loaded: number;
+  rejected: number;
+  checksum: string;
+}
+
+/** Shards of a collection that are in. */
+export async function shardsOf(client: pg.Client, run: string, schema: string): Promise<LoadedShard[]> {
+  const { rows } = await client.query<LoadedShard>(
+    `select number, loaded, rejected, checksum::text
+       from chroma_migration.shards where run = $1 and schema = $2 order by number`,
+    [run, schema],
+  );
+  return rows;
+}
+
+/** `schema/number` of all shards that are in. */
+export async function finishedShards(client: pg.Client, run: string): Promise<Set<string>> {
+  const { rows } = await client.query<{ key: string }>(
+    `select schema || '/' || number as key from chroma_migration.shards where run = $1`,
+    [run],
+  );
+  return new Set(rows.map(({ key }) => key));
+}
+
+export async function countRejects(client: pg.Client, run: string): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    'select count(*) from chroma_migration.rejects where run = $1',
+    [run],
+  );
+  return rows[0]?.count ?? 0;
+}
+
+export interface LedgerReject {
+  schema: string;
+  shard: number;
+  id: string;
+  reason: RejectReason;
+  detail: string;
+}
+
+export async function rejectsOf(client: pg.Client, run: string, limit: number): Promise<LedgerReject[]> {
+  const { rows } = await client.query<LedgerReject>(
+    `select schema, shard, source_id as id, reason, detail
+       from chroma_migration.rejects where run = $1 order by schema, record_offset limit $2`,
+    [run, limit],
+  );
+  return rows;
+}
+
+export interface VerifiedCollection {
+  run: string;
+  schema: string;
+  sourceChecksum: string;
+  targetChecksum: string;
+}
+
+export async function recordVerified(client: pg.Client, verified: VerifiedCollection): Promise<void> {
+  await client.query(
+    `update chroma_migration.collections
+        set source_checksum = $3, target_checksum = $4, verified_at = now() where run = $1 and schema = $2`,
+    [verified.run, verified.schema, verified.sourceChecksum, verified.targetChecksum],
+  );
+  await touchRun(client, verified.run);
+}
+
+export interface ParameterChange {
+  name: string;
+  oldValue: string | null;
+}
+
+export async function parameterChangesOf(client: pg.Client, run: string): Promise<ParameterChange[]> {
+  const { rows } = await client.query<ParameterChange>(
+    `select name, old_value as "oldValue" from chroma_migration.parameter_changes where run = $1 order by id`,
+    [run],
+  );
+  return rows;
+}
+
+/** Notes a setting's old value; to be called before it is changed. */
+export async function recordParameterChange(
+  client: pg.Client,
+  change: ParameterReport & { run: string },
+): Promise<void> {
+  await client.query(
+    `insert into chroma_migration.parameter_changes
+       (run, scope, name, old_value, new_value, unit, reason, needs_reboot) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [
+      ...[change.run, change.scope, change.name, change.oldValue, change.newValue],
+      ...[change.unit, change.reason, change.needsReboot],
+    ],
+  );
+}
+
+/** What the ledger and the server say of a run, for its report. */
+export interface RunLedger {
+  startedAt: string;
+  postgresVersion: string;
+  pgvectorVersion: string;
+  shards: ShardReport[];
+  rejects: LedgerReject[];
+  rejected: number;
+  indexBuilds: IndexBuildReport[];
+  /** Schemas that this run published. */
+  published: Set<string>;
+}
+
+/** null if the database has never heard of the run. */
+export async function readRunLedger(
+  client: pg.Client,
+  run: string,
+  rejects: number,
+): Promise<RunLedger | null> {
+  const known = await client.query<{ exists: boolean }>(
+    `select to_regclass('chroma_migration.runs') is not null as exists`,
+  );
+  if (!known.rows[0]?.exists) return null;
+  const started = await client.query<{ startedAt: Date; postgres: string; pgvector: string | null }>(
+    `select started_at as "startedAt", current_setting('server_version') as postgres,
+            (select extversion from pg_extension where extname = 'vector') as pgvector
+       from chroma_migration.runs where run = $1`,
+    [run],
+  );
+  const [first] = started.rows;
+  if (!first) return null;
+  const published = await client.query<{ schema: string }>(
+    'select schema from chroma_migration.collections where run = $1 and published_at is not null',
+    [run],
+  );
+  return {
+    startedAt: first.startedAt.toISOString(),
+    postgresVersion: first.postgres,
+    pgvectorVersion: first.pgvector ?? '',
+    shards: await shardReports(client, run),
+    rejects: await rejectsOf(client, run, rejects),
+    rejected: await countRejects(client, run),
+    indexBuilds: await indexBuildReports(client, run),
+    published: new Set(published.rows.map(({ schema }) => schema)),
+  };
+}
+
+async function shardReports(client: pg.Client, run: string): Promise<ShardReport[]> {
+  const { rows } = await client.query<{ report: ShardReport }>(
+    `select jsonb_build_object(
+              'schema', schema, 'number', number, 'records', records, 'loaded', loaded, 'rejected', rejected,
+              'bytes', bytes, 'exportStartedAt', export_started_at, 'exportedAt', exported_at,
+              'importStartedAt', import_started_at, 'importedAt', imported_at) as report
+       from chroma_migration.shards where run = $1 order by schema, number`,
+    [run],
+  );
+  return rows.map(({ report }) => report);
+}
+
+async function indexBuildReports(client: pg.Client, run: string): Promise<IndexBuildReport[]> {
+  const { rows } = await client.query<{ report: IndexBuildReport }>(
+    `select jsonb_build_object(
+              'schema', schema, 'index', index, 'ddl', ddl, 'state', state, 'error', error,
+              'startedAt', started_at, 'finishedAt', finished_at) as report
+       from chroma_migration.index_builds where run = $1 order by started_at, schema, index`,
+    [run],
+  );
+  return rows.map(({ report }) => report);
+}
