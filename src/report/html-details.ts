@@ -68,10 +68,7 @@ export function parameters({ parameters, options, status }: RunReport): Markup {
     ],
     rows: parameters.map((parameter) => [
       [parameter.name, html`<small>of the ${parameter.scope}</small>`],
-      [
-        html`<span class="mono">${parameter.oldValue ?? 'unset'} → ${parameter.newValue}</span>`,
-        html`<small>${inWords(parameter)}</small>`,
-      ],
+      html`<span><span class="mono">${parameter.oldValue ?? 'unset'} → ${parameter.newValue}</span><small>${inWords(parameter)}</small></span>`,
       state(parameter),
       parameter.reason,
     ]),

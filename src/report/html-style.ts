@@ -113,7 +113,7 @@ dl.facts dt { color: var(--soft); }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.875rem; }
 
-@media (max-width: 44rem) {
+@media screen and (max-width: 44rem) {
   .page { padding: 1.75rem 1.1rem 3rem; }
   section { margin-top: 3rem; }
   .key { grid-template-columns: 1fr 1fr; }
@@ -142,8 +142,10 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   h2, h3 { break-after: avoid; }
   .scroll { overflow: visible; }
   details::details-content { content-visibility: visible; }
-  svg.wide { display: block; }
-  svg.narrow { display: none; }
+  table { font-size: 8pt; }
+  thead th, td.checksum, td small, tbody th small { font-size: 7pt; }
+  th, td { padding: 0.35rem 0.6rem 0.35rem 0; }
+  tbody th, tbody .wide, .wrap { min-width: 0; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 `);
