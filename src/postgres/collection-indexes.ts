@@ -1,0 +1,72 @@
+import type { CollectionPlan } from '../contract.ts';
+import { vectorIndexOf } from './vector-index.ts';
+
+/** A key or an index that is made after the load, by one statement. */
+export interface IndexDefinition {
+  /** Name of the index, or of the foreign key. */
+  name: string;
+  ddl: string;
+  /** A query for one boolean: false means that the data does not allow this index. */
+  condition?: { query: string; reason: string };
+}
+
+/** Bytes that a row of a btree index may hold, with room for a second column (PostgreSQL: a third of a page, 2,704). */
+const BTREE_BYTES = 2600;
+
+/** Keys and indexes of one collection, in the order in which they are built. @param schema quoted */
+export function indexDefinitions(plan: CollectionPlan, schema: string): IndexDefinition[] {
+  const documents = `${schema}.documents`;
+  const embeddings = `${schema}.embeddings`;
+  const vector = vectorIndexOf(plan);
+  const shortPaths = `select coalesce(max(octet_length(file_path)), 0) <= ${BTREE_BYTES} from ${documents}`;
+  const definitions: IndexDefinition[] = [
+    {
+      name: 'documents_pkey',
+      ddl: `alter table ${documents} add constraint documents_pkey primary key (id)`,
+    },
+    {
+      name: 'embeddings_pkey',
+      ddl: `alter table ${embeddings} add constraint embeddings_pkey primary key (id)`,
+    },
+    {
+      name: 'idx_embeddings_document_id',
+      ddl: `create index idx_embeddings_document_id on ${embeddings} (document_id)`,
+    },
+    {
+      name: 'embeddings_document_id_fkey',
+      ddl: `alter table ${embeddings} add constraint embeddings_document_id_fkey foreign key (document_id) references ${documents} (id) on delete cascade`,
+    },
+    // A hash index takes ids of any length. That they are unique follows from the primary key, which is made of them.
+    {
+      name: 'idx_documents_source_id',
+      ddl: `create index idx_documents_source_id on ${documents} using hash (source_id)`,
+    },
+    {
+      name: 'documents_file_path_chunk_index_key',
+      ddl: `alter table ${documents} add constraint documents_file_path_chunk_index_key unique (file_path, chunk_index)`,
+      condition: {
+        query: `select (${shortPaths}) and not exists (
+                  select from ${documents} where file_path is not null and chunk_index is not null
+                   group by file_path, chunk_index having count(*) > 1)`,
+        reason: 'if no two records share file_path and chunk_index',
+      },
+    },
+    {
+      name: 'idx_documents_file_path',
+      ddl: `create index idx_documents_file_path on ${documents} (file_path)`,
+      condition: { query: shortPaths, reason: `if no file_path is longer than ${BTREE_BYTES} bytes` },
+    },
+    {
+      name: 'idx_documents_metadata',
+      ddl: `create index idx_documents_metadata on ${documents} using gin (metadata)`,
+    },
+  ];
+  if (vector) {
+    const expression = vector.expression('embedding');
+    definitions.push({
+      name: 'idx_embeddings_vector',
+      ddl: `create index idx_embeddings_vector on ${embeddings} using ${vector.method} (${expression} ${vector.operatorClass}) with (${vector.options})`,
+    });
+  }
+  return definitions;
+}

@@ -1,0 +1,50 @@
+import pg from 'pg';
+import digests from '../../sql/collection/digests.sql';
+import { filled } from './template.ts';
+
+/** A query for (id uuid, source_id text, digest bigint) of all records in a schema's tables. */
+export const digestsQuery = (schema: string): string =>
+  filled(digests, { schema: pg.escapeIdentifier(schema) });
+
+export interface CollectionChecksum {
+  records: number;
+  /** Sum of the digests modulo 2^64, decimal. */
+  checksum: string;
+}
+
+/** Counts and digests every record that the tables of a schema hold. */
+export async function collectionChecksum(client: pg.Client, schema: string): Promise<CollectionChecksum> {
+  const documents = `${pg.escapeIdentifier(schema)}.documents`;
+  const embeddings = `${pg.escapeIdentifier(schema)}.embeddings`;
+  const { rows } = await client.query<{
+    documents: number;
+    embeddings: number;
+    records: number;
+    sum: string;
+  }>(
+    `select (select count(*) from ${documents}) as documents, (select count(*) from ${embeddings}) as embeddings,
+            count(*) as records, coalesce(sum(digest), 0)::text as sum
+       from (${digestsQuery(schema)}) digested`,
+  );
+  const { documents: inDocuments, embeddings: inEmbeddings, records, sum } = rows[0]!;
+  // A document without its embedding, or the other way round, is no record: the larger count shows it.
+  const orphans = inDocuments !== records || inEmbeddings !== records;
+  const counted = orphans ? Math.max(inDocuments, inEmbeddings) : records;
+  return { records: counted, checksum: BigInt.asUintN(64, BigInt(sum)).toString() };
+}
+
+/** Rows whose guide columns are not what their metadata says (src/copy/guide-columns.ts has the rule). */
+export async function guideColumnMismatches(client: pg.Client, schema: string): Promise<number> {
+  const text = (column: string) =>
+    `${column} is distinct from case jsonb_typeof(metadata -> '${column}') when 'string' then metadata ->> '${column}' end`;
+  const integer = (column: string) =>
+    `${column} is distinct from case when jsonb_typeof(metadata -> '${column}') = 'number'
+       and metadata ->> '${column}' ~ '^-?[0-9]{1,10}$'
+       and (metadata ->> '${column}')::bigint between -2147483648 and 2147483647
+       then (metadata ->> '${column}')::integer end`;
+  const { rows } = await client.query<{ count: number }>(
+    `select count(*) from ${pg.escapeIdentifier(schema)}.documents
+      where ${[text('file_path'), text('language'), ...['chunk_index', 'start_line', 'end_line'].map(integer)].join(' or ')}`,
+  );
+  return rows[0]?.count ?? 0;
+}

@@ -1,0 +1,46 @@
+import type pg from 'pg';
+import { SchemaOwned } from '../errors.ts';
+
+/**
+ * A run that has not been seen for so long is dead: no step runs longer than Lambda's 15 minutes, and each says
+ * that it is alive when it ends.
+ */
+const DEAD_AFTER_MINUTES = 20;
+
+/**
+ * Makes the run the owner of its schemas, all or none, within the caller's transaction. Two runs that ask at
+ * once meet at the row: the second waits and is then told.
+ *
+ * @throws SchemaOwned naming the owner
+ */
+export async function ownSchemas(
+  client: pg.Client,
+  run: string,
+  schemas: readonly string[],
+  takeOver: boolean,
+): Promise<void> {
+  const { rows } = await client.query<{ schema: string }>(
+    `insert into chroma_migration.schema_owners as owner (schema, run)
+     select schema, $1 from unnest($2::text[]) as schema order by schema
+     on conflict (schema) do update set run = excluded.run, since = now()
+      where owner.run = excluded.run or $3
+         or exists (select from chroma_migration.runs r
+                     where r.run = owner.run
+                       and (r.state <> 'running' or r.seen_at < now() - make_interval(mins => $4)))
+     returning schema`,
+    [run, schemas, takeOver, DEAD_AFTER_MINUTES],
+  );
+  if (rows.length === schemas.length) return;
+  const had = new Set(rows.map(({ schema }) => schema));
+  const missing = schemas.filter((schema) => !had.has(schema));
+  const { rows: owners } = await client.query<{ schema: string; run: string; seconds: number }>(
+    `select o.schema, o.run, extract(epoch from now() - r.seen_at)::integer as seconds
+       from chroma_migration.schema_owners o join chroma_migration.runs r using (run)
+      where o.schema = any ($1) order by o.schema limit 1`,
+    [missing],
+  );
+  const owner = owners[0];
+  throw new SchemaOwned(
+    `Schema "${owner?.schema}" belongs to run "${owner?.run}", last active ${owner?.seconds} s ago: go on with it by --run ${owner?.run}, or take the schema over with --take-over.`,
+  );
+}

@@ -1,0 +1,75 @@
+import type { CollectionPlan, Space } from '../contract.ts';
+
+/** Most dimensions of an HNSW or ivfflat index by type (pgvector README, "Indexing"). */
+const MOST_VECTOR = 2000;
+const MOST_HALFVEC = 4000;
+
+/** How a collection's embeddings are indexed. */
+export interface VectorIndex {
+  /** What is indexed, of a column or of a query. */
+  expression: (embedding: string) => string;
+  operatorClass: string;
+  operator: string;
+  /** Candidates that are taken from the index for each match and ranked again by the full vector; null: none. */
+  candidates: number | null;
+  method: string;
+  options: string;
+}
+
+const OPERATORS: Record<Space, string> = { l2: '<->', cosine: '<=>', ip: '<#>' };
+
+/** null for a collection without a dimension. */
+export function vectorIndexOf(plan: CollectionPlan): VectorIndex | null {
+  const { dimension, space } = plan;
+  if (dimension === null) return null;
+  if (dimension <= MOST_VECTOR)
+    return {
+      expression: (embedding) => embedding,
+      operatorClass: `vector_${space}_ops`,
+      operator: OPERATORS[space],
+      candidates: null,
+      ...methodOf(plan),
+    };
+  if (dimension <= MOST_HALFVEC)
+    return {
+      expression: (embedding) => `(${embedding}::halfvec(${dimension}))`,
+      operatorClass: `halfvec_${space}_ops`,
+      operator: OPERATORS[space],
+      // A halfvec keeps eleven bits of each component: near ties may change places.
+      candidates: 2,
+      ...methodOf(plan),
+    };
+  return {
+    expression: (embedding) => `(binary_quantize(${embedding})::bit(${dimension}))`,
+    operatorClass: 'bit_hamming_ops',
+    operator: '<~>',
+    // One bit of each component finds the neighbourhood, not the order (pgvector README, "Binary Quantization").
+    candidates: 20,
+    ...methodOf(plan),
+  };
+}
+
+function methodOf({ indexMethod, hnsw, records }: CollectionPlan): { method: string; options: string } {
+  if (indexMethod === 'ivfflat') {
+    // pgvector README, "IVFFlat": rows / 1000 up to a million rows, sqrt(rows) beyond.
+    const lists = Math.max(1, Math.round(records <= 1_000_000 ? records / 1000 : Math.sqrt(records)));
+    return { method: 'ivfflat', options: `lists = ${Math.min(lists, 32_768)}` };
+  }
+  // pgvector takes m from 2 to 100 and ef_construction from 4 to 1000, at least 2·m.
+  const m = clamp(hnsw.m, 2, 100);
+  const efConstruction = clamp(Math.max(hnsw.efConstruction, 2 * m), 4, 1000);
+  return { method: 'hnsw', options: `m = ${m}, ef_construction = ${efConstruction}` };
+}
+
+/**
+ * Memory that the graph of an HNSW build takes, in bytes: a vector and its header for each row, and a third more
+ * for the neighbours (measured; more at few dimensions, where m neighbours outweigh the vector).
+ */
+export function graphBytes({ records, dimension, hnsw }: CollectionPlan): number {
+  const element = 4 * (dimension ?? 0) + 8;
+  // Two lists of neighbours of m and 2·m on the lowest layer, 16 bytes each (pgvector's hnsw.h).
+  const neighbours = 3 * clamp(hnsw.m, 2, 100) * 16 + 128;
+  return Math.ceil(records * (element * 1.3 + neighbours));
+}
+
+const clamp = (value: number, min: number, max: number) => Math.min(max, Math.max(min, value));

@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { PublishOutput } from '../contract.ts';
+import { TargetBusy, VerificationFailed } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { incomingSchema, previousSchema } from '../postgres/collection-schema.ts';
+import type { Database } from '../postgres/database.ts';
+import { countRejects } from '../postgres/ledger.ts';
+import { copyGrants, limitLockWait, lockTables, moveTables } from './move-tables.ts';
+import { refuseRejects } from './reject-gate.ts';
+
+/** Patience with readers and writers that hold the live tables. */
+const PATIENCE_MILLISECONDS = 60_000;
+/**
+ * Schemas that change places in one transaction. Each takes some sixty locks of the server's table of
+ * max_locks_per_transaction × max_connections (64 × 100 by default); an estate of more is published in as many
+ * transactions, each of them whole.
+ */
+const SCHEMAS_A_TRANSACTION = 50;
+
+interface Candidate {
+  schema: string;
+  collection: string;
+  collection_id: string;
+  verified: boolean;
+  published: boolean;
+  /** Run whose tables are live now; null if there are none of ours. */
+  live: string | null;
+}
+
+/**
+ * Puts a run's incoming tables in the place of the live ones and keeps those as previous. Readers see the old
+ * tables or the new, never both or none. A second call changes nothing.
+ *
+ * @throws RecordsRejected, VerificationFailed, TargetBusy
+ */
+export async function publish(database: Database, run: string, log: Log): Promise<PublishOutput> {
+  return database.withClient(`publish ${run}`, async (client) => {
+    await refuseIfRejected(client, run);
+    const candidates = await candidatesOf(client, run);
+    const unverified = candidates.filter(({ verified }) => !verified).map(({ schema }) => `"${schema}"`);
+    if (unverified.length > 0)
+      throw new VerificationFailed(
+        `${unverified.slice(0, 10).join(', ')} of run "${run}" is not verified, and nothing is published unverified: go on with --run ${run}.`,
+      );
+    const due = candidates.filter(({ published }) => !published);
+    for (let start = 0; start < due.length; start += SCHEMAS_A_TRANSACTION)
+      await withPatience(client, database, () =>
+        publishSome(client, run, due.slice(start, start + SCHEMAS_A_TRANSACTION)),
+      );
+    log.info('published', { run, published: candidates.length });
+    return { run, published: candidates.length };
+  });
+}
+
+/** Tries a transaction again while somebody holds its tables. */
+export async function withPatience(
+  client: pg.Client,
+  database: Database,
+  work: () => Promise<void>,
+): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MILLISECONDS;
+  for (;;) {
+    try {
+      await client.query('begin');
+      await limitLockWait(client);
+      await work();
+      await client.query('commit');
+      return;
+    } catch (error) {
+      const named = database.explain(error);
+      if (!(named instanceof TargetBusy) || Date.now() > deadline) throw named;
+      await client.query('rollback');
+      // Readers that wait behind this lock go first; the jitter keeps two publishers apart.
+      await sleep(50 + Math.random() * 200);
+    }
+  }
+}
+
+async function refuseIfRejected(client: pg.Client, run: string): Promise<void> {
+  const rejected = await countRejects(client, run);
+  if (rejected === 0) return;
+  const { rows } = await client.query<{ policy: string }>(
+    `select options ->> 'onReject' as policy from chroma_migration.runs where run = $1`,
+    [run],
+  );
+  if (rows[0]?.policy !== 'quarantine') await refuseRejects(client, run, rejected);
+}
+
+async function candidatesOf(client: pg.Client, run: string): Promise<Candidate[]> {
+  const { rows } = await client.query<Candidate>(
+    `select c.schema, c.collection, c.collection_id, c.verified_at is not null as verified,
+            c.published_at is not null as published, p.run as live
+       from chroma_migration.collections c left join chroma_migration.published_schemas p using (schema)
+      where c.run = $1 order by c.schema`,
+    [run],
+  );
+  return rows;
+}
+
+async function publishSome(client: pg.Client, run: string, candidates: Candidate[]): Promise<void> {
+  for (const candidate of candidates) {
+    const { schema, live } = candidate;
+    const quoted = pg.escapeIdentifier(schema);
+    await client.query(`create schema if not exists ${quoted}`);
+    if (live !== null) {
+      await lockTables(client, schema);
+      await copyGrants(client, schema, incomingSchema(schema));
+      const previous = pg.escapeIdentifier(previousSchema(schema));
+      await client.query(`drop schema if exists ${previous} cascade; create schema ${previous}`);
+      await moveTables(client, schema, previousSchema(schema));
+    }
+    await moveTables(client, incomingSchema(schema), schema);
+    await client.query(`drop schema ${pg.escapeIdentifier(incomingSchema(schema))}`);
+    await noteLive(client, run, candidate);
+  }
+}
+
+async function noteLive(client: pg.Client, run: string, candidate: Candidate): Promise<void> {
+  const { schema, collection, collection_id, live } = candidate;
+  await client.query(
+    `insert into chroma_migration.published_schemas (schema, run, collection, collection_id, previous_run)
+     values ($1, $2, $3, $4, $5)
+     on conflict (schema) do update
+       set run = excluded.run, collection = excluded.collection, collection_id = excluded.collection_id,
+           previous_run = excluded.previous_run, published_at = now()`,
+    [schema, run, collection, collection_id, live],
+  );
+  await client.query(
+    'update chroma_migration.collections set published_at = now() where run = $1 and schema = $2',
+    [run, schema],
+  );
+}

@@ -1,0 +1,17 @@
+import type pg from 'pg';
+import { RecordsRejected } from '../errors.ts';
+import { rejectsOf } from '../postgres/ledger.ts';
+
+/** Rejects that the error names; the ledger and the store have them all. */
+const NAMED = 10;
+
+/** Ends a run whose policy is `fail` and that has rejects. @throws RecordsRejected always */
+export async function refuseRejects(client: pg.Client, run: string, rejected: number): Promise<never> {
+  const named = (await rejectsOf(client, run, NAMED)).map(
+    ({ schema, id, reason }) => `${schema} "${id}" (${reason})`,
+  );
+  const more = rejected > named.length ? ` and ${rejected - named.length} more` : '';
+  throw new RecordsRejected(
+    `${rejected} record${rejected === 1 ? '' : 's'} cannot arrive as they are: ${named.join(', ')}${more}; nothing was published: mend them in Chroma, or go on with --run ${run} --on-reject quarantine.`,
+  );
+}

@@ -1,0 +1,79 @@
+import pg from 'pg';
+import { NothingToRollBack } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { previousSchema } from '../postgres/collection-schema.ts';
+import type { Database } from '../postgres/database.ts';
+import { migrateLedger } from '../postgres/ledger-schema.ts';
+import { copyGrants, lockTables, moveTables } from './move-tables.ts';
+import { withPatience } from './publish.ts';
+
+export interface RolledBack {
+  collection: string;
+  schema: string;
+  /** Run whose tables are live again. */
+  run: string;
+}
+
+interface Published {
+  schema: string;
+  collection: string;
+  run: string;
+  previous_run: string | null;
+}
+
+/**
+ * Swaps a collection's live tables with its previous ones, atomic for readers. Twice is back where it began.
+ * @param name of the collection or of its schema
+ * @throws NothingToRollBack
+ */
+export async function rollback(database: Database, name: string, log: Log): Promise<RolledBack> {
+  return database.withClient('rollback', async (client) => {
+    await migrateLedger(client);
+    const published = await find(client, name, database.where);
+    const { schema, collection, previous_run: run } = published;
+    if (run === null)
+      throw new NothingToRollBack(
+        `Collection "${collection}" was published once only, there is nothing before it: drop schema "${schema}" if it shall go.`,
+      );
+    await withPatience(client, database, () => swap(client, published));
+    log.info('rolled back', { schema, run });
+    return { collection, schema, run };
+  });
+}
+
+async function find(client: pg.Client, name: string, where: string): Promise<Published> {
+  const { rows } = await client.query<Published>(
+    `select schema, collection, run, previous_run from chroma_migration.published_schemas
+      where collection = $1 or schema = $1 order by schema = $1 desc`,
+    [name],
+  );
+  const [found, second] = rows;
+  if (!found)
+    throw new NothingToRollBack(
+      `Nothing named "${name}" was published to ${where}: check --collection and --target.`,
+    );
+  if (second && found.schema !== name)
+    throw new NothingToRollBack(
+      `Several collections are called "${name}" (schemas ${rows.map(({ schema }) => `"${schema}"`).join(', ')}): name the schema with --collection.`,
+    );
+  return found;
+}
+
+async function swap(client: pg.Client, { schema, run, previous_run }: Published): Promise<void> {
+  const previous = previousSchema(schema);
+  // Held only within this transaction.
+  const between = `${schema}__swap`;
+  await lockTables(client, schema);
+  await lockTables(client, previous);
+  await copyGrants(client, schema, previous);
+  await client.query(`create schema ${pg.escapeIdentifier(between)}`);
+  await moveTables(client, schema, between);
+  await moveTables(client, previous, schema);
+  await moveTables(client, between, previous);
+  await client.query(`drop schema ${pg.escapeIdentifier(between)}`);
+  await client.query(
+    `update chroma_migration.published_schemas
+        set run = $2, previous_run = $3, published_at = now() where schema = $1`,
+    [schema, previous_run, run],
+  );
+}
