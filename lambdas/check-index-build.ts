@@ -1,0 +1,8 @@
+import type { IndexBuildInput, IndexBuildOutput } from '../src/contract.ts';
+import { checkIndexBuild } from '../src/index-build/check-index-build.ts';
+import { log, openTarget } from './runtime.ts';
+
+const context = { database: openTarget(), log };
+
+/** Looks how far a build is that was left to the server. */
+export const handler = (event: IndexBuildInput): Promise<IndexBuildOutput> => checkIndexBuild(context, event);

@@ -1,0 +1,50 @@
+import type pg from 'pg';
+import type { CollectionPlan } from '../contract.ts';
+import { graphBytes } from '../postgres/vector-index.ts';
+
+/** What one build may take of the server. */
+export interface BuildResources {
+  /** Has the whole budget to itself; others wait. */
+  exclusive: boolean;
+  maintenanceKilobytes: number;
+  /** Backends that help the one that builds. */
+  parallelWorkers: number;
+}
+
+/** Share of the server's memory that builds may take; shared_buffers has another quarter, queries the rest. */
+const BUDGET_SHARE = 1 / 4;
+/** A build that needs more of the budget than this is large: it gets all of it, alone. */
+const LARGE_SHARE = 1 / 4;
+/** Small builds that may run side by side (src/plan/store-plan.ts: MOST_INDEX_BUILDS). */
+const SMALL_BUILDS = 4;
+const GRAPH_MARGIN = 1.1;
+
+/**
+ * Sizes a build by the graph that it makes in memory: past maintenance_work_mem the rest of an HNSW build is
+ * several times slower. Where the server's memory is not known it is taken for four times its shared_buffers,
+ * as RDS sets them to a quarter.
+ */
+export async function buildResources(
+  client: pg.Client,
+  collection: CollectionPlan,
+  instanceMemoryBytes: number | undefined,
+): Promise<BuildResources> {
+  const { rows } = await client.query<{ shared: number; maintenance: number; workers: number }>(
+    `select pg_size_bytes(current_setting('shared_buffers')) as shared,
+            pg_size_bytes(current_setting('maintenance_work_mem')) as maintenance,
+            current_setting('max_parallel_workers')::integer as workers`,
+  );
+  const { shared, maintenance, workers } = rows[0]!;
+  const memory = instanceMemoryBytes ?? 4 * shared;
+  const budget = Math.max(maintenance, memory * BUDGET_SHARE);
+  const needed = graphBytes(collection) * GRAPH_MARGIN;
+  const exclusive = needed > budget * LARGE_SHARE;
+  const bytes = exclusive
+    ? Math.min(needed, budget)
+    : Math.max(needed, Math.min(maintenance, budget / SMALL_BUILDS));
+  return {
+    exclusive,
+    maintenanceKilobytes: Math.max(1024, Math.ceil(bytes / 1024)),
+    parallelWorkers: exclusive ? workers : Math.max(1, Math.floor(workers / SMALL_BUILDS)),
+  };
+}

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import type { CollectionPlan } from '../contract.ts';
+import type { IndexDefinition } from '../postgres/collection-indexes.ts';
+import { collectionSchema, incomingSchema } from '../postgres/collection-schema.ts';
+
+/** Where a collection's indexes stand. */
+export interface IndexState {
+  /** Names of those that stand. */
+  valid: Set<string>;
+  /** Left behind by a build that failed: must be dropped before it is built again. */
+  invalid: string[];
+  /** The build that is under way; null if there is none. */
+  building: { index: string | null; percent: number | null } | null;
+}
+
+export const definitionsOf = (collection: CollectionPlan): IndexDefinition[] =>
+  collectionSchema(collection, incomingSchema(collection.schema)).indexes;
+
+/**
+ * The purpose under which a collection's build shows in pg_stat_activity, however long its names are
+ * (application_name is cut at 63 bytes): it finds the backend after its client has died.
+ */
+export const buildPurpose = (run: string, schema: string): string =>
+  `index ${createHash('sha256')
+    .update(JSON.stringify([run, schema]))
+    .digest('hex')
+    .slice(0, 24)}`;
+
+/** Looks at the catalogue and at what the server is doing. */
+export async function indexState(client: pg.Client, run: string, schema: string): Promise<IndexState> {
+  const incoming = pg.escapeIdentifier(incomingSchema(schema));
+  const { rows } = await client.query<{ name: string; valid: boolean }>(
+    `select c.relname as name, i.indisvalid as valid
+       from pg_index i join pg_class c on c.oid = i.indexrelid
+      where i.indrelid in (to_regclass($1), to_regclass($2))
+      union all
+     select conname, convalidated from pg_constraint
+      where conrelid in (to_regclass($1), to_regclass($2)) and contype = 'f'`,
+    [`${incoming}.documents`, `${incoming}.embeddings`],
+  );
+  const builds = await client.query<{ index: string | null; percent: number | null }>(
+    `select c.relname as index,
+            round(100.0 * case when p.tuples_total > 0 then p.tuples_done::numeric / p.tuples_total
+                               when p.blocks_total > 0 then p.blocks_done::numeric / p.blocks_total end)::integer as percent
+       from pg_stat_activity a
+       left join pg_stat_progress_create_index p using (pid)
+       left join pg_class c on c.oid = p.index_relid
+      where a.application_name = $1 and a.pid <> pg_backend_pid() and a.state = 'active'`,
+    [`chroma-to-pgvector ${buildPurpose(run, schema)}`],
+  );
+  return {
+    valid: new Set(rows.filter(({ valid }) => valid).map(({ name }) => name)),
+    invalid: rows.filter(({ valid }) => !valid).map(({ name }) => name),
+    building: builds.rows[0] ?? null,
+  };
+}

@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { CollectionPlan, IndexBuildInput, IndexBuildOutput, Plan } from '../contract.ts';
+import { IndexBuildFailed, MigrationError } from '../errors.ts';
+import { type Log, reportProgress } from '../log.ts';
+import type { IndexDefinition } from '../postgres/collection-indexes.ts';
+import { incomingSchema } from '../postgres/collection-schema.ts';
+import type { Database } from '../postgres/database.ts';
+import { type BuildResources, buildResources } from './build-memory.ts';
+import { buildPurpose, definitionsOf, indexState } from './index-state.ts';
+import { finishBuild, noteBuild, noteFailure } from './ledger.ts';
+import { waitSeconds } from './wait.ts';
+
+export interface IndexBuildContext {
+  database: Database;
+  log: Log;
+  /** How long the caller stays before it leaves a build to the server. Small collections are done by then. */
+  patienceMilliseconds: number;
+}
+
+/** Advisory locks of builds. They live as long as the backend that builds, also when its client is dead. */
+const MEMORY_LOCK = 0x63687201;
+const SCHEMA_LOCK = 0x63687202;
+
+/**
+ * Builds what is missing of a collection's keys and indexes, one after the other. What takes longer than the
+ * caller's patience goes on in the server after the connection is dropped: CREATE INDEX commits without its
+ * client.
+ *
+ * @throws IndexBuildFailed
+ */
+export async function startIndexBuild(
+  context: IndexBuildContext,
+  plan: Plan,
+  { run, schema, looks }: IndexBuildInput,
+): Promise<IndexBuildOutput> {
+  const { database, log } = context;
+  const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
+  const client = await database.connect(buildPurpose(run, schema));
+  const answer = (state: IndexBuildOutput['state'], index: string | null = null): IndexBuildOutput => {
+    if (state === 'valid') log.info('indexes valid', { run, schema });
+    return { run, schema, state, index, percent: null, looks: looks + 1, waitSeconds: waitSeconds(looks) };
+  };
+  try {
+    const resources = await buildResources(client, collection, plan.options.instanceMemoryBytes);
+    const lock = await tryLocks(client, run, schema, resources);
+    if (lock !== 'had') return answer(lock === 'schema' ? 'building' : 'waiting');
+    await prepareSession(client, resources);
+    const builder = new Builder(client, context, plan, collection);
+    const work = builder.buildMissing();
+    // If patience ends first, the work's end (a cut connection) is nobody's error.
+    work.catch(() => undefined);
+    const patience = new AbortController();
+    const left = sleep(context.patienceMilliseconds, 'left' as const, { signal: patience.signal }).catch(
+      () => 'left' as const,
+    );
+    const outcome = await Promise.race([work, left]);
+    if (outcome === 'left') return answer('building', builder.present);
+    patience.abort();
+    await client.query('select pg_advisory_unlock_all()');
+    return answer('valid');
+  } catch (error) {
+    throw database.explain(error);
+  } finally {
+    // With a query under way this cuts the socket and leaves the server to its work.
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** @returns `had`, or what kept it: another build of the same schema, or one that has the memory */
+async function tryLocks(
+  client: pg.Client,
+  run: string,
+  schema: string,
+  { exclusive }: BuildResources,
+): Promise<'had' | 'schema' | 'memory'> {
+  const mode = exclusive ? '' : '_shared';
+  const { rows } = await client.query<{ schema: boolean }>(
+    'select pg_try_advisory_lock($1, hashtext($2)) as schema',
+    [SCHEMA_LOCK, `${run}/${schema}`],
+  );
+  if (!rows[0]?.schema) return 'schema';
+  const memory = await client.query<{ had: boolean }>(`select pg_try_advisory_lock${mode}($1) as had`, [
+    MEMORY_LOCK,
+  ]);
+  return memory.rows[0]?.had ? 'had' : 'memory';
+}
+
+async function prepareSession(client: pg.Client, { maintenanceKilobytes, parallelWorkers }: BuildResources) {
+  // A notice to a client that is gone would end the backend, and the build with it.
+  await client.query('set client_min_messages = error');
+  await client.query('set statement_timeout = 0');
+  await client.query(`set maintenance_work_mem = '${maintenanceKilobytes}kB'`);
+  await client.query(`set max_parallel_maintenance_workers = ${parallelWorkers}`);
+}
+
+/** Builds the definitions of one collection over one connection. */
+class Builder {
+  /** Name of what is being built. */
+  present: string | null = null;
+  readonly #client: pg.Client;
+  readonly #context: IndexBuildContext;
+  readonly #plan: Plan;
+  readonly #collection: CollectionPlan;
+
+  constructor(client: pg.Client, context: IndexBuildContext, plan: Plan, collection: CollectionPlan) {
+    this.#client = client;
+    this.#context = context;
+    this.#plan = plan;
+    this.#collection = collection;
+  }
+
+  async buildMissing(): Promise<void> {
+    const { schema } = this.#collection;
+    const { valid, invalid } = await indexState(this.#client, this.#plan.run, schema);
+    for (const name of invalid)
+      await this.#client.query(
+        `drop index ${pg.escapeIdentifier(incomingSchema(schema))}.${pg.escapeIdentifier(name)}`,
+      );
+    for (const definition of definitionsOf(this.#collection))
+      if (!valid.has(definition.name) && (await this.#isAllowed(definition))) await this.#build(definition);
+  }
+
+  async #isAllowed({ condition }: IndexDefinition): Promise<boolean> {
+    if (!condition) return true;
+    const { rows } = await this.#client.query<Record<string, boolean>>(condition.query);
+    return Object.values(rows[0] ?? {})[0] === true;
+  }
+
+  async #build({ name, ddl }: IndexDefinition): Promise<void> {
+    const key = { run: this.#plan.run, schema: this.#collection.schema, index: name };
+    this.present = name;
+    await noteBuild(this.#client, key, ddl);
+    reportProgress(this.#context.log, { phase: 'index', schema: key.schema, index: name });
+    try {
+      await this.#client.query(ddl);
+    } catch (error) {
+      throw await this.#failure(error, name, key);
+    }
+    await finishBuild(this.#client, key);
+  }
+
+  async #failure(
+    error: unknown,
+    name: string,
+    key: { run: string; schema: string; index: string },
+  ): Promise<unknown> {
+    const named = this.#context.database.explain(error);
+    if (named instanceof MigrationError) return named;
+    const reason = (error as Error).message;
+    await noteFailure(this.#client, key, reason).catch(() => undefined);
+    return new IndexBuildFailed(
+      `Index ${name} of collection "${this.#collection.collection}" could not be built (${reason}): mend that, then go on with --run ${key.run}.`,
+      { cause: error },
+    );
+  }
+}
