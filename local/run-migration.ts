@@ -1,10 +1,12 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { MigrationRequest } from '../src/contract.ts';
+import type { MigrationRequest, WriteReportInput } from '../src/contract.ts';
 import type { Log } from '../src/log.ts';
 import type { RunReport } from '../src/report/report.ts';
 import { writeReport } from '../src/report/write-report.ts';
+import { keys } from '../src/store/keys.ts';
 import { openStore } from '../src/store/open-store.ts';
+import type { ShardStore } from '../src/store/store.ts';
 import { readAssembly } from './assembly.ts';
 import { consoleLog } from './console-log.ts';
 import { preflight } from './preflight.ts';
@@ -26,8 +28,8 @@ export type MigrationSettings = SourceValues &
 
 export interface FinishedMigration {
   report: RunReport;
-  /** Address of the HTML report; null if the run failed before there was anything to report on. */
-  reportUrl: string | null;
+  /** Address of the HTML report. */
+  reportUrl: string;
   storeUrl: string;
 }
 
@@ -57,7 +59,7 @@ export async function runMigration(
   let result: ExecutionResult;
   try {
     result = await runExecution({
-      assembly: await readAssembly(ASSEMBLY),
+      assembly: readAssembly(ASSEMBLY),
       name: settings.run,
       input: {
         concurrency: Math.max(2, availableParallelism()),
@@ -74,13 +76,16 @@ export async function runMigration(
   } finally {
     display?.stop();
   }
-  const status = result.status === 'SUCCEEDED' ? 'succeeded' : 'failed';
-  const error = result.status === 'SUCCEEDED' ? undefined : errorOf(result, settings.run);
-  const { report, htmlUrl } = await writeReport(
-    { database, store, log },
-    { run: settings.run, status, ...(error && { error }) },
-  );
-  return { report, reportUrl: htmlUrl, storeUrl: store.url };
+  const report =
+    result.status === 'SUCCEEDED'
+      ? await writtenReport(store, settings.run)
+      : (await writeReport({ database, store, log }, failure(settings.run, result))).report;
+  return { report, reportUrl: store.urlOf(keys.reportHtml(settings.run)), storeUrl: store.url };
+}
+
+/** The state machine's last state has written it. */
+async function writtenReport(store: ShardStore, run: string): Promise<RunReport> {
+  return JSON.parse((await store.readText(keys.reportJson(run))) as string) as RunReport;
 }
 
 function environmentOf(settings: MigrationSettings, storeUrl: string): Record<string, string> {
@@ -90,7 +95,8 @@ function environmentOf(settings: MigrationSettings, storeUrl: string): Record<st
     ...(settings.sourceHeader && { CHROMA_HEADERS: JSON.stringify(settings.sourceHeader) }),
     ...(settings.sourceCa && { CHROMA_CA_FILE: settings.sourceCa }),
     DATABASE_URL: settings.target as string,
-    ...(settings.targetCa && { DATABASE_CA_FILE: settings.targetCa }),
+    // Empty takes away what the definition names: Lambda's file of authorities is not on this machine.
+    DATABASE_CA_FILE: settings.targetCa ?? '',
   };
 }
 
@@ -109,13 +115,13 @@ function follow(event: ExecutionEvent, progress: Progress, log: Log): void {
   else if (message !== 'progress') log.info(String(message), fields);
 }
 
-function errorOf(result: Exclude<ExecutionResult, { status: 'SUCCEEDED' }>, run: string) {
-  if (result.status === 'ABORTED')
-    return {
-      name: 'Interrupted',
-      message: `The run was interrupted: go on with --run ${run}.`,
-      state: result.state,
-    };
-  const { error: name, cause: message } = result.rootError ?? result;
-  return { name: name ?? result.status, message: printable(message ?? ''), state: result.state };
+/** A failed execution has not come to its last state: its report is written here. */
+function failure(run: string, result: Exclude<ExecutionResult, { status: 'SUCCEEDED' }>): WriteReportInput {
+  const { state } = result;
+  if (result.status === 'ABORTED') {
+    const message = `The run was interrupted: go on with --run ${run}.`;
+    return { run, status: 'failed', error: { name: 'Interrupted', message, state } };
+  }
+  const { error: name, cause } = result.rootError;
+  return { run, status: 'failed', error: { name, message: printable(cause), state } };
 }

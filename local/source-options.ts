@@ -94,7 +94,7 @@ export const openSource = ({ source, sourceHeader, sourceCa }: SourceValues): Ch
 export const openTarget = ({ target, targetCa }: TargetValues): Database =>
   openDatabase({ url: target as string, ...(targetCa && { ca: readFileSync(targetCa, 'utf8') }) });
 
-type RequestValues = Values<typeof selectionOptions> & Partial<Values<typeof runOptions>>;
+type RequestValues = Partial<Values<typeof selectionOptions> & Values<typeof runOptions>>;
 
 /** What the options ask of the state machine; what was not given is left to its defaults. */
 export function requestOf(values: RequestValues): MigrationRequest {
