@@ -1,0 +1,34 @@
+import { DEMO_COLLECTIONS } from './fill.ts';
+
+/** What the demo asks of the migrated data, in the words of somebody who has not read it. */
+export interface DemoQuery {
+  question: string;
+  /** Schema that the collection's name becomes, and its dimension. */
+  schema: string;
+  dimension: number;
+  /** File that a person would expect among the first three. */
+  expected: string;
+}
+
+const { sourceCode, documents } = DEMO_COLLECTIONS;
+
+export const DEMO_QUERIES: readonly DemoQuery[] = [
+  {
+    question: 'How does the build of an index go on when its client has died?',
+    schema: 'source_code',
+    dimension: sourceCode.dimension,
+    expected: 'src/index-build/start-index-build.ts',
+  },
+  {
+    question: 'How is the name of a collection turned into the name of a schema?',
+    schema: 'source_code',
+    dimension: sourceCode.dimension,
+    expected: 'src/plan/schema-name.ts',
+  },
+  {
+    question: 'How do I install and start it?',
+    schema: 'documents',
+    dimension: documents.dimension,
+    expected: 'README.md',
+  },
+];
