@@ -8,6 +8,8 @@ const REGION = 'us-east-1';
 /**
  * A function's environment: what its definition gives, what the runner puts in its place, what Lambda sets, and
  * of this process's own variables only a few and the AWS ones, since the store may be a bucket.
+ *
+ * @param overrides an empty value takes the variable away
  */
 export function environmentVariables(
   { name, memoryMb, environment }: LambdaDefinition,
@@ -18,7 +20,7 @@ export function environmentVariables(
     (entry): entry is [string, string] =>
       entry[1] !== undefined && (INHERITED.includes(entry[0]) || entry[0].startsWith('AWS_')),
   );
-  return {
+  const all = {
     AWS_REGION: own.AWS_DEFAULT_REGION ?? REGION,
     ...Object.fromEntries(inherited),
     AWS_LAMBDA_FUNCTION_NAME: name,
@@ -27,4 +29,5 @@ export function environmentVariables(
     ...environment,
     ...overrides,
   };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
 }

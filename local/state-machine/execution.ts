@@ -42,7 +42,7 @@ export class Execution {
     this.clock = settings.clock;
     this.emit = settings.emit;
     this.startedAt = settings.clock.now();
-    this.functions = stepFunctionsFunctions(settings.clock.random);
+    this.functions = stepFunctionsFunctions(() => settings.clock.random());
     this.history.record('ExecutionStarted');
   }
 
