@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { MigrationError } from '../src/errors.ts';
+import { MigrationError, TRANSIENT_ERRORS } from '../src/errors.ts';
 import { StateFailure } from './state-machine/errors.ts';
 import type { Fields } from './state-machine/fields.ts';
 import { isObject, type Json } from './state-machine/json.ts';
@@ -33,8 +33,10 @@ export class PostgresRdsAdapter implements RdsAdapter {
     try {
       return await this.#actions[action](args);
     } catch (error) {
-      if (error instanceof MigrationError) throw new StateFailure('Rds.SdkClientException', error.message);
-      throw error;
+      if (!(error instanceof MigrationError)) throw error;
+      // What passes by itself has the name that the state machine retries.
+      const isTransient = (TRANSIENT_ERRORS as readonly string[]).includes(error.name);
+      throw new StateFailure(isTransient ? 'Rds.SdkClientException' : error.name, error.message);
     }
   }
 
