@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -62,9 +61,12 @@ export class Environment {
     this.#log(this.#process.stdout as Readable);
     this.#log(this.#process.stderr as Readable);
     const stopWatch = watchMemory(this.pid, memoryMb, () => this.#outOfMemory());
-    this.#closed = once(this.#process, 'close').then(([code, signal]) => {
-      stopWatch();
-      this.#ended(code as number | null, signal as string | null);
+    this.#closed = new Promise((resolve) => {
+      this.#process.once('close', (code: number | null, signal: string | null) => {
+        stopWatch();
+        this.#ended(code, signal);
+        resolve();
+      });
     });
     emit({ type: 'environment-started', function: definition.name, pid: this.pid });
   }
