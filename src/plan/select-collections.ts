@@ -46,7 +46,10 @@ async function listCollections(chroma: ChromaSource, options: MigrationInput): P
     for (const database of options.databases ?? databases)
       listed.push(...(await chroma.collections(tenant, database)));
   }
-  return listed;
+  // Servers list by name or by age, depending on their release.
+  return listed.sort(
+    (a, b) => compare(a.tenant, b.tenant) || compare(a.database, b.database) || compare(a.name, b.name),
+  );
 }
 
 function failOnMissing(chroma: ChromaSource, asked: Set<string>, all: SelectedCollection[]): void {
@@ -70,5 +73,7 @@ function withSchema(schema: string, selected: SelectedCollection[]): SelectedCol
   if (problem) throw new InvalidInput(`The schema "${schema}" ${problem}: choose another with --schema.`);
   return { ...only, schema };
 }
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');

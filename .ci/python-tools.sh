@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# python-tools.sh FOLDER: puts the newest Chroma server and cfn-lint into a virtual environment in FOLDER.
+set -euo pipefail
+folder=$1
+
+# Pinned, so that a landing does not fail for a release of the day; raised by hand.
+packages=(chromadb==1.5.9 cfn-lint==1.58.0)
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+python3 -m venv "$folder" 2>/dev/null || {
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends python3-venv >/dev/null
+  python3 -m venv --clear "$folder"
+}
+"$folder/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
