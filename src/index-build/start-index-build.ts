@@ -6,6 +6,7 @@ import { type Log, reportProgress } from '../log.ts';
 import type { IndexDefinition } from '../postgres/collection-indexes.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
+import { tablesOf } from '../postgres/ledger.ts';
 import { type BuildResources, buildResources } from './build-memory.ts';
 import { buildPurpose, definitionsOf, indexState } from './index-state.ts';
 import { finishBuild, noteBuild, noteFailure } from './ledger.ts';
@@ -42,6 +43,8 @@ export async function startIndexBuild(
     return { run, schema, state, index, percent: null, looks: looks + 1, waitSeconds: waitSeconds(looks) };
   };
   try {
+    // Published means that they were all there; the incoming tables are not.
+    if ((await tablesOf(client, run, schema)) === schema) return answer('valid');
     const resources = await buildResources(client, collection, plan.options.instanceMemoryBytes);
     const lock = await tryLocks(client, run, schema, resources);
     if (lock !== 'had') return answer(lock === 'schema' ? 'building' : 'waiting');

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { CollectionPlan, Plan, Reject, RejectReason } from '../contract.ts';
 import { RunSuperseded } from '../errors.ts';
 import type { IndexBuildReport, ParameterReport, RunReport, ShardReport } from '../report/report.ts';
+import { incomingSchema } from './collection-schema.ts';
 
 export async function beginRun(client: pg.Client, plan: Plan): Promise<void> {
   await client.query(
@@ -178,6 +179,15 @@ export async function rejectsOf(client: pg.Client, run: string, limit: number): 
     [run, limit],
   );
   return rows;
+}
+
+/** Where a collection's tables of this run are: a run that goes on after it was published finds them live. */
+export async function tablesOf(client: pg.Client, run: string, schema: string): Promise<string> {
+  const { rowCount } = await client.query(
+    `select from chroma_migration.collections where run = $1 and schema = $2 and published_at is not null`,
+    [run, schema],
+  );
+  return rowCount ? schema : incomingSchema(schema);
 }
 
 export interface VerifiedCollection {

@@ -7,10 +7,9 @@ import type { Database } from './database.ts';
 import { extensionMissing } from './errors.ts';
 import { beginRun, recordCollections } from './ledger.ts';
 import { migrateLedger } from './ledger-schema.ts';
+import { pgvectorWarnings } from './pgvector-version.ts';
 import { ownSchemas } from './schema-owners.ts';
 
-/** Below it parallel builds may overflow a buffer or corrupt an index (pgvector's changelog, 0.8.2 to 0.8.4). */
-const SOUND_PGVECTOR = '0.8.4';
 /** Collections whose tables are made in one transaction: each takes some ten locks of some thousand. */
 const COLLECTIONS_A_TRANSACTION = 50;
 
@@ -32,7 +31,7 @@ export async function prepareDatabase(
     await takeOwnership(client, plan);
     for (let start = 0; start < plan.collections.length; start += COLLECTIONS_A_TRANSACTION)
       await createIncoming(client, plan, plan.collections.slice(start, start + COLLECTIONS_A_TRANSACTION));
-    const warnings = versionWarnings(pgvectorVersion);
+    const warnings = pgvectorWarnings(pgvectorVersion);
     for (const warning of warnings) log.warn(warning);
     log.info('database prepared', { run: plan.run, pgvectorVersion, schemas: plan.collections.length });
     return { run: plan.run, pgvectorVersion, warnings };
@@ -150,13 +149,4 @@ async function publishedByRun(
     [run, collections.map(({ schema }) => schema)],
   );
   return new Set(rows.map(({ schema }) => schema));
-}
-
-function versionWarnings(installed: string): string[] {
-  const older = installed.localeCompare(SOUND_PGVECTOR, 'en', { numeric: true }) < 0;
-  return older
-    ? [
-        `pgvector ${installed} is installed; versions before ${SOUND_PGVECTOR} have bugs in parallel index builds: upgrade it, then ALTER EXTENSION vector UPDATE.`,
-      ]
-    : [];
 }

@@ -11,6 +11,7 @@ import type { Log } from '../log.ts';
 import { readPlan } from '../plan/store-plan.ts';
 import type { Database } from '../postgres/database.ts';
 import { endRun, type RunLedger, readRunLedger } from '../postgres/ledger.ts';
+import { pgvectorWarnings } from '../postgres/pgvector-version.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import type { Verification } from '../verify/verification.ts';
@@ -75,7 +76,11 @@ async function collectReport(
     },
     store: store.url,
     options: plan?.options ?? MigrationInput.parse({}),
-    warnings: [...(plan?.warnings ?? []), ...quarantined(plan, ledger)],
+    warnings: [
+      ...(plan?.warnings ?? []),
+      ...(ledger ? pgvectorWarnings(ledger.pgvectorVersion) : []),
+      ...quarantined(plan, ledger),
+    ],
     collections,
     shards: ledger?.shards ?? [],
     rejects: ledger?.rejects ?? [],

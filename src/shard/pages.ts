@@ -7,7 +7,7 @@ import type { ShardItem } from '../contract.ts';
  * Pages that are asked for at the same time. One reader leaves the server idle while its page is parsed;
  * four had the whole of its answer rate (docs/decisions.md).
  */
-const READERS = 4;
+export const READERS = 4;
 
 /** Pages in Chroma's order, READERS of them on their way at a time. */
 export async function* pagesInOrder(chroma: ChromaSource, shard: ShardItem): AsyncGenerator<Page> {

@@ -10,10 +10,9 @@ import { addChecksums } from '../copy/digest.ts';
 import { StoreRefused, VerificationFailed } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { requirePlan } from '../plan/store-plan.ts';
-import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { collectionChecksum, guideColumnMismatches } from '../postgres/digest.ts';
-import { recordVerified, shardsOf } from '../postgres/ledger.ts';
+import { recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { compareSearches, distancesDiffer } from './compare-searches.ts';
@@ -53,8 +52,8 @@ export async function verifyCollection(
 ): Promise<VerifyCollectionOutput> {
   const { run, schema } = item;
   const plan = await requirePlan(context.store, run);
-  const expected = await expectedOf(context.database, plan, schema);
-  const verification = await inspect(context, expected, incomingSchema(schema));
+  const { target, ...expected } = await expectedOf(context.database, plan, schema);
+  const verification = await inspect(context, expected, target);
   await context.store.writeText(keys.verification(run, schema), `${JSON.stringify(verification, null, 2)}\n`);
   if (!verification.verified) throw verificationFailed([verification]);
   const { checksum, records, searches } = verification;
@@ -65,20 +64,25 @@ export async function verifyCollection(
   return { run, schema, records: records.target, checksum: checksum.target, recallAt10: searches.recallAt10 };
 }
 
-/** What the ledger says was loaded of a collection. */
-async function expectedOf(database: Database, plan: Plan, schema: string): Promise<Expected> {
+/** What the ledger says was loaded of a collection, and into which schema. */
+async function expectedOf(
+  database: Database,
+  plan: Plan,
+  schema: string,
+): Promise<Expected & { target: string }> {
   const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
-  const shards = await database.withClient(`verify ${plan.run}`, (client) =>
-    shardsOf(client, plan.run, schema),
-  );
-  return {
-    plan,
-    collection,
-    loaded: shards.reduce((sum, shard) => sum + shard.loaded, 0),
-    rejected: shards.reduce((sum, shard) => sum + shard.rejected, 0),
-    checksum: addChecksums(shards.map(({ checksum }) => checksum)),
-    shards: shards.map(({ number }) => number),
-  };
+  return database.withClient(`verify ${plan.run}`, async (client) => {
+    const shards = await shardsOf(client, plan.run, schema);
+    return {
+      plan,
+      collection,
+      target: await tablesOf(client, plan.run, schema),
+      loaded: shards.reduce((sum, shard) => sum + shard.loaded, 0),
+      rejected: shards.reduce((sum, shard) => sum + shard.rejected, 0),
+      checksum: addChecksums(shards.map(({ checksum }) => checksum)),
+      shards: shards.map(({ number }) => number),
+    };
+  });
 }
 
 /**
