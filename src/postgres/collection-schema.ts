@@ -17,6 +17,8 @@ export const EMBEDDING_COLUMNS = ['id', 'document_id', 'embedding'] as const;
 
 /** Where a run fills the tables that will take the place of those in `schema`. */
 export const incomingSchema = (schema: string): string => `${schema}__incoming`;
+/** An incoming schema says in its comment which run made it. */
+export const incomingComment = (run: string): string => `incoming tables of migration run ${run}`;
 /** Where the tables are that were live before. */
 export const previousSchema = (schema: string): string => `${schema}__previous`;
 

@@ -124,6 +124,12 @@ export const extensionMissing = (where: string, cause: unknown) =>
     { cause },
   );
 
+export const extensionNotAllowed = (where: string, cause: unknown) =>
+  new ExtensionMissing(
+    `Postgres at ${where} does not let this user create the extension "vector": run CREATE EXTENSION vector there as a superuser.`,
+    { cause },
+  );
+
 /** sslmode names what TLS shall do; anything but these is a mistake of the address. */
 export const badSslMode = (mode: string) =>
   new InvalidInput(`sslmode=${mode} is not supported in --target: use disable, require or verify-full.`);

@@ -7,13 +7,17 @@ const MIGRATIONS = [{ number: 1, name: '0001_ledger', sql: ledger }];
 /** Any number; the same for all who migrate the ledger. */
 const LEDGER_LOCK = 0x63687267;
 
+/** Holds up all others who would change the database's furniture until the transaction's end. */
+export const lockLedger = (client: pg.Client) =>
+  client.query('select pg_advisory_xact_lock($1)', [LEDGER_LOCK]);
+
 /**
  * Brings the ledger up to date. Many may call it at once: the first holds the lock, the others wait and then
  * find nothing to do.
  */
 export async function migrateLedger(client: pg.Client): Promise<void> {
   await client.query('begin');
-  await client.query('select pg_advisory_xact_lock($1)', [LEDGER_LOCK]);
+  await lockLedger(client);
   await client.query('create schema if not exists chroma_migration');
   await client.query(
     `create table if not exists chroma_migration.migrations

@@ -14,9 +14,9 @@ export async function beginRun(client: pg.Client, plan: Plan): Promise<void> {
   );
 }
 
-/** Says that the run is alive. */
+/** Says that the run is alive. By the clock: now() is the transaction's beginning, an import's many minutes ago. */
 export async function touchRun(client: pg.Client, run: string): Promise<void> {
-  await client.query('update chroma_migration.runs set seen_at = now() where run = $1', [run]);
+  await client.query('update chroma_migration.runs set seen_at = clock_timestamp() where run = $1', [run]);
 }
 
 export async function endRun(
@@ -51,6 +51,19 @@ const ledgerColumns = ({ profile: _profile, hnsw: _hnsw, ...columns }: Collectio
 /** A collection's own metadata may hold what jsonb cannot; the ledger then shows U+FFFD. The plan has the original. */
 const holdableJson = (value: unknown): string =>
   JSON.stringify(value).replaceAll(/\\u(0000|d[89a-f]..)/gi, '\\ufffd');
+
+/** Forgets what a run had done in schemas whose incoming tables are made anew. */
+export async function forgetProgress(client: pg.Client, run: string, schemas: string[]): Promise<void> {
+  for (const table of ['shards', 'rejects', 'index_builds'])
+    await client.query(`delete from chroma_migration.${table} where run = $1 and schema = any ($2)`, [
+      ...[run, schemas],
+    ]);
+  await client.query(
+    `update chroma_migration.collections set source_checksum = null, target_checksum = null, verified_at = null
+      where run = $1 and schema = any ($2) and verified_at is not null`,
+    [run, schemas],
+  );
+}
 
 interface ShardKey {
   run: string;

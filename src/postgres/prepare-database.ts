@@ -1,12 +1,13 @@
 import pg from 'pg';
 import type { CollectionPlan, Plan, PrepareDatabaseOutput } from '../contract.ts';
-import { SchemaOccupied } from '../errors.ts';
+import { TargetRefused } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { collectionSchema, incomingSchema } from './collection-schema.ts';
+import { checkTargets } from './check-targets.ts';
+import { collectionSchema, incomingComment, incomingSchema } from './collection-schema.ts';
 import type { Database } from './database.ts';
-import { extensionMissing } from './errors.ts';
-import { beginRun, recordCollections } from './ledger.ts';
-import { migrateLedger } from './ledger-schema.ts';
+import { extensionMissing, extensionNotAllowed, SQLSTATE } from './errors.ts';
+import { beginRun, forgetProgress, recordCollections } from './ledger.ts';
+import { lockLedger, migrateLedger } from './ledger-schema.ts';
 import { pgvectorWarnings } from './pgvector-version.ts';
 import { ownSchemas } from './schema-owners.ts';
 
@@ -38,61 +39,37 @@ export async function prepareDatabase(
   });
 }
 
+/** Two runs may come to a new database at once: CREATE EXTENSION does not wait for itself, so they wait here. */
 async function createExtension(client: pg.Client, where: string): Promise<string> {
-  const version = async () => {
-    const { rows } = await client.query<{ extversion: string }>(
-      `select extversion from pg_extension where extname = 'vector'`,
-    );
-    return rows[0]?.extversion;
-  };
-  const present = await version();
-  if (present) return present;
-  const { rowCount: available } = await client.query(
-    `select from pg_available_extensions where name = 'vector'`,
+  await client.query('begin');
+  await lockLedger(client);
+  const { rows } = await client.query<{ encoding: string; available: boolean; installed: boolean }>(
+    `select getdatabaseencoding() as encoding,
+            exists (select from pg_available_extensions where name = 'vector') as available,
+            exists (select from pg_extension where extname = 'vector') as installed`,
   );
+  const { encoding, available, installed } = rows[0]!;
+  if (encoding !== 'UTF8')
+    throw new TargetRefused(
+      `Postgres at ${where} is encoded in ${encoding}, which does not hold every text: create a database with ENCODING 'UTF8' TEMPLATE template0.`,
+    );
+  if (!installed) await installExtension(client, where, available);
+  const version = await client.query<{ extversion: string }>(
+    `select extversion from pg_extension where extname = 'vector'`,
+  );
+  await client.query('commit');
+  return version.rows[0]!.extversion;
+}
+
+async function installExtension(client: pg.Client, where: string, available: boolean): Promise<void> {
   if (!available) throw extensionMissing(where, undefined);
-  await client.query('create extension if not exists vector');
-  return (await version()) as string;
-}
-
-/** The tables that are to be replaced must be ours; nobody else's are ever moved. */
-async function checkTargets(client: pg.Client, { collections, options }: Plan, where: string): Promise<void> {
-  const named = options.schema !== undefined;
-  // A schema that a person names may hold other tables; only the very names must be free. A schema that we named
-  // ourselves and that holds anything of others is a coincidence that nobody wants.
-  const { rows } = await client.query<{ schema: string; relation: string }>(
-    `select n.nspname as schema, c.relname as relation
-       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = any ($1) and c.relkind in ('r', 'p', 'v', 'm', 'f')
-        and ($2 is false or c.relname in ('documents', 'embeddings'))
-        and not exists (select from chroma_migration.published_schemas p where p.schema = n.nspname
-                          and c.relname in ('documents', 'embeddings'))
-        and ($2 or not exists (select from chroma_migration.published_schemas p where p.schema = n.nspname))
-      order by 1, 2 limit 1`,
-    [collections.map(({ schema }) => schema), named],
-  );
-  const found = rows[0];
-  if (found)
-    throw new SchemaOccupied(
-      `Schema "${found.schema}" of ${where} holds a table "${found.relation}" that is not from a migration: choose another schema with --schema, or move the table away.`,
-    );
-  await checkSameCollections(client, collections);
-}
-
-/** A schema that holds another collection of the same safe name must not be replaced by this one. */
-async function checkSameCollections(client: pg.Client, collections: CollectionPlan[]): Promise<void> {
-  const { rows } = await client.query<{ schema: string; collection: string }>(
-    `select p.schema, p.collection
-       from chroma_migration.published_schemas p
-       join unnest($1::text[], $2::text[]) as planned (schema, collection) using (schema)
-      where p.collection <> planned.collection limit 1`,
-    [collections.map(({ schema }) => schema), collections.map(({ collection }) => collection)],
-  );
-  const found = rows[0];
-  if (found)
-    throw new SchemaOccupied(
-      `Schema "${found.schema}" holds collection "${found.collection}": migrate the other one by itself with --collections and --schema.`,
-    );
+  try {
+    await client.query('create extension vector');
+  } catch (error) {
+    if ((error as pg.DatabaseError).code === SQLSTATE.insufficientPrivilege)
+      throw extensionNotAllowed(where, error);
+    throw error;
+  }
 }
 
 async function takeOwnership(client: pg.Client, plan: Plan): Promise<void> {
@@ -119,24 +96,30 @@ async function createIncoming(
   );
   const present = new Map(rows.map((row) => [row.schema, row.run]));
   const published = await publishedByRun(client, run, collections);
-  const statements = collections
-    .filter(({ schema }) => present.get(incomingSchema(schema)) !== commentOf(run) && !published.has(schema))
-    .map((collection) => {
-      const incoming = incomingSchema(collection.schema);
-      const quoted = pg.escapeIdentifier(incoming);
-      return [
-        `drop schema if exists ${quoted} cascade;`,
-        `create schema ${quoted};`,
-        `comment on schema ${quoted} is ${pg.escapeLiteral(commentOf(run))};`,
-        collectionSchema(collection, incoming).tables,
-      ].join('\n');
-    });
-  if (statements.length === 0) return;
-  // Several statements in one query are one transaction.
+  const due = collections.filter(
+    ({ schema }) => present.get(incomingSchema(schema)) !== incomingComment(run) && !published.has(schema),
+  );
+  const statements = due.map((collection) => {
+    const incoming = incomingSchema(collection.schema);
+    const quoted = pg.escapeIdentifier(incoming);
+    return [
+      `drop schema if exists ${quoted} cascade;`,
+      `create schema ${quoted};`,
+      `comment on schema ${quoted} is ${pg.escapeLiteral(incomingComment(run))};`,
+      collectionSchema(collection, incoming).tables,
+    ].join('\n');
+  });
+  if (due.length === 0) return;
+  await client.query('begin');
   await client.query(statements.join('\n'));
+  // What the ledger says was loaded, indexed and verified was so of tables that another run has replaced.
+  await forgetProgress(
+    client,
+    run,
+    due.map(({ schema }) => schema),
+  );
+  await client.query('commit');
 }
-
-const commentOf = (run: string) => `incoming tables of migration run ${run}`;
 
 async function publishedByRun(
   client: pg.Client,
