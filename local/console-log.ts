@@ -4,7 +4,9 @@ import { printable } from './progress/progress-line.ts';
 /** A log on standard error, for `--verbose`; silent otherwise. Warnings are always shown. */
 export function consoleLog({ verbose }: { verbose?: true | undefined }): Log {
   const write = (message: string, fields?: Record<string, unknown>) =>
-    process.stderr.write(`${printable(`${message} ${fields ? JSON.stringify(fields) : ''}`)}\n`);
+    process.stderr.write(
+      `${printable(`${message}${fields && Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : ''}`)}\n`,
+    );
   return {
     info: (message, fields) => verbose && write(message, fields),
     warn: (message, fields) => write(message, fields),

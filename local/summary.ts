@@ -28,6 +28,25 @@ export function runJson(report: RunReport, paths: { report: string | null; store
   };
 }
 
+/**
+ * What `--json` prints when a command fails before it has a report: the same keys, so that a script need not ask
+ * which failure it was.
+ *
+ * @param values the options as far as they were understood
+ */
+export function failedJson(error: unknown, values: { run?: unknown; store?: unknown }) {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  return {
+    run: values.run ?? null,
+    status: 'failed',
+    error: { name, message: printable(message), state: null },
+    collections: [],
+    seconds: { total: 0, export: 0, import: 0, index: 0, verify: 0 },
+    report: null,
+    store: values.store ?? null,
+  };
+}
+
 const count = new Intl.NumberFormat('en');
 /** Collections of a large estate that the terminal lists; the report has them all. */
 const LISTED = 20;

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { nearest } from './nearest.ts';
 
 /** One option of a command. A flag without a value is `true` when given. */
 export interface Option<T> {
@@ -23,7 +24,7 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
   readonly mistakes: string[];
   constructor(mistakes: string[]) {
-    super(mistakes.join('\n'));
+    super(mistakes.join('; '));
     this.mistakes = mistakes;
   }
 }
@@ -49,12 +50,21 @@ export function parseOptions<O extends Options>(options: O, args: readonly strin
   });
   const mistakes: string[] = [];
   const given = new Map<string, string[]>();
+  let unknownBefore = false;
   for (const token of tokens) {
-    if (token.kind === 'positional') mistakes.push(`'${token.value}' is not understood here`);
+    const afterUnknown = unknownBefore;
+    unknownBefore = false;
+    // What follows an unknown option is most likely its value: one mistake, not two.
+    if (token.kind === 'positional' && !afterUnknown)
+      mistakes.push(`'${token.value}' is not understood here`);
     if (token.kind !== 'option') continue;
     const known = byFlag.get(token.name);
     if (!known) {
-      mistakes.push(`${token.rawName} is no option of this command`);
+      unknownBefore = token.value === undefined;
+      const meant = nearest(token.name, [...byFlag.keys()]);
+      mistakes.push(
+        `${token.rawName} is no option of this command${meant ? `: did you mean --${meant}?` : ''}`,
+      );
     } else if (known.option.value === null) {
       if (token.value !== undefined) mistakes.push(`${token.rawName} takes no value`);
       given.set(known.name, ['true']);

@@ -107,6 +107,7 @@ const REMEDIES: Record<string, string> = {
   EPERM: 'give this user permission, or choose another folder with --store',
   EROFS: 'the file system is read-only; choose another folder with --store',
   ENOTDIR: 'a file stands in the way; choose another folder with --store',
+  EEXIST: 'a file stands in the way; choose another folder with --store',
   EISDIR: 'a folder stands in the way; choose another folder with --store',
   ENOSPC: 'the disk is full; free some space or choose another folder with --store, then run again',
   EDQUOT: 'the quota is used up; free some space or choose another folder with --store, then run again',
