@@ -7,6 +7,7 @@ import type { IndexDefinition } from '../postgres/collection-indexes.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { tablesOf } from '../postgres/ledger.ts';
+import { requireOwned } from '../postgres/schema-owners.ts';
 import { type BuildResources, buildResources } from './build-memory.ts';
 import { buildPurpose, definitionsOf, indexState } from './index-state.ts';
 import { finishBuild, noteBuild, noteFailure } from './ledger.ts';
@@ -28,7 +29,7 @@ const SCHEMA_LOCK = 0x63687202;
  * caller's patience goes on in the server after the connection is dropped: CREATE INDEX commits without its
  * client.
  *
- * @throws IndexBuildFailed
+ * @throws IndexBuildFailed, RunSuperseded
  */
 export async function startIndexBuild(
   context: IndexBuildContext,
@@ -45,6 +46,7 @@ export async function startIndexBuild(
   try {
     // Published means that they were all there; the incoming tables are not.
     if ((await tablesOf(client, run, schema)) === schema) return answer('valid');
+    await requireOwned(client, run, [schema]);
     const resources = await buildResources(client, collection, plan.options.instanceMemoryBytes);
     const lock = await tryLocks(client, run, schema, resources);
     if (lock !== 'had') return answer(lock === 'schema' ? 'building' : 'waiting');

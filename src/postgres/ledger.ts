@@ -1,9 +1,9 @@
 /** The ledger's queries on runs, shards and rejects, one function each. They run in the caller's transaction. */
 import type pg from 'pg';
 import type { CollectionPlan, Plan, Reject, RejectReason } from '../contract.ts';
-import { RunSuperseded } from '../errors.ts';
 import type { IndexBuildReport, ParameterReport, RunReport, ShardReport } from '../report/report.ts';
 import { incomingSchema } from './collection-schema.ts';
+import { requireOwned } from './schema-owners.ts';
 
 export async function beginRun(client: pg.Client, plan: Plan): Promise<void> {
   await client.query(
@@ -78,19 +78,11 @@ interface ShardKey {
  * @returns whether the shard is the caller's to import @throws RunSuperseded
  */
 export async function claimShard(client: pg.Client, { run, schema, number }: ShardKey): Promise<boolean> {
-  // Shared, so that shards of one schema load side by side, while nobody can take the schema over.
-  const { rowCount: owned } = await client.query(
-    'select from chroma_migration.schema_owners where schema = $1 and run = $2 for share',
-    [schema, run],
-  );
   const { rowCount: claimed } = await client.query(
     `insert into chroma_migration.shards (run, schema, number) values ($1, $2, $3) on conflict do nothing`,
     [run, schema, number],
   );
-  if (claimed && !owned)
-    throw new RunSuperseded(
-      `Run "${run}" no longer owns schema "${schema}", another run took it over: start a new run if it is still wanted.`,
-    );
+  if (claimed) await requireOwned(client, run, [schema]);
   return claimed === 1;
 }
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { SchemaOwned } from '../errors.ts';
+import { RunSuperseded, SchemaOwned } from '../errors.ts';
 
 /**
  * A run that has not been seen for so long is dead: no step runs longer than Lambda's 15 minutes, and each says
@@ -43,4 +43,27 @@ export async function ownSchemas(
   throw new SchemaOwned(
     `Schema "${owner?.schema}" belongs to run "${owner?.run}", last active ${owner?.seconds} s ago: go on with it by --run ${owner?.run}, or take the schema over with --take-over.`,
   );
+}
+
+/**
+ * Sees to it that the run still owns all of the schemas, and keeps it so until the transaction's end: nobody can
+ * take them over meanwhile. Shared, so that many steps of the run may hold them at once.
+ *
+ * @throws RunSuperseded
+ */
+export async function requireOwned(
+  client: pg.Client,
+  run: string,
+  schemas: readonly string[],
+): Promise<void> {
+  const { rows } = await client.query<{ schema: string }>(
+    'select schema from chroma_migration.schema_owners where run = $1 and schema = any ($2) for share',
+    [run, schemas],
+  );
+  const owned = new Set(rows.map(({ schema }) => schema));
+  const lost = schemas.find((schema) => !owned.has(schema));
+  if (lost !== undefined)
+    throw new RunSuperseded(
+      `Run "${run}" no longer owns schema "${lost}", another run took it over: start a new run if it is still wanted.`,
+    );
 }

@@ -1,4 +1,6 @@
 import pg from 'pg';
+import { SchemaOccupied } from '../errors.ts';
+import { SQLSTATE } from '../postgres/errors.ts';
 
 /** What is moved from schema to schema: both tables with their indexes and keys, and the search functions. */
 const TABLES = ['documents', 'embeddings'];
@@ -15,12 +17,40 @@ export const limitLockWait = (client: pg.Client) =>
   client.query(`set local lock_timeout = ${LOCK_MILLISECONDS}`);
 
 /**
- * Locks a collection's tables against readers and writers. Both at once and before anything moves: a query that
- * names two tables would else see one old and one new.
+ * Locks the tables of collections against readers and writers. All at once and before anything moves: a query that
+ * names two tables would else see one old and one new. A query that names a search function and a table beside it
+ * may still do so: Postgres looks functions up without a lock.
  */
-export async function lockTables(client: pg.Client, schema: string): Promise<void> {
-  const names = TABLES.map((table) => `${pg.escapeIdentifier(schema)}.${table}`);
+export async function lockTables(client: pg.Client, schemas: readonly string[]): Promise<void> {
+  if (schemas.length === 0) return;
+  const names = schemas.flatMap((schema) => TABLES.map((table) => `${pg.escapeIdentifier(schema)}.${table}`));
   await client.query(`lock table ${names.join(', ')} in access exclusive mode`);
+}
+
+/**
+ * Drops a schema with the previous version of a collection. Not by CASCADE: a person's view or foreign key on those
+ * tables stays, and is named by the error.
+ *
+ * @throws SchemaOccupied
+ */
+export async function dropPrevious(client: pg.Client, schema: string): Promise<void> {
+  const quoted = pg.escapeIdentifier(schema);
+  try {
+    await client.query(
+      [
+        ...FUNCTIONS.map((name) => `drop function if exists ${quoted}.${name}`),
+        `drop table if exists ${[...TABLES].reverse().map((table) => `${quoted}.${table}`)}`,
+        `drop schema if exists ${quoted}`,
+      ].join(';'),
+    );
+  } catch (error) {
+    const { code, detail } = error as pg.DatabaseError;
+    if (code !== SQLSTATE.dependentObjectsStillExist) throw error;
+    throw new SchemaOccupied(
+      `Schema "${schema}" with the version before the live one cannot be dropped (${detail?.replaceAll('\n', '; ')}): drop or move that, then publish again with the same --run.`,
+      { cause: error },
+    );
+  }
 }
 
 /** Tables move, schemas are not renamed: the target may be `public`. */

@@ -6,7 +6,8 @@ import type { Log } from '../log.ts';
 import { incomingSchema, previousSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { countRejects } from '../postgres/ledger.ts';
-import { copyGrants, limitLockWait, lockTables, moveTables } from './move-tables.ts';
+import { requireOwned } from '../postgres/schema-owners.ts';
+import { copyGrants, dropPrevious, limitLockWait, lockTables, moveTables } from './move-tables.ts';
 import { refuseRejects } from './reject-gate.ts';
 
 /** Patience with readers and writers that hold the live tables. */
@@ -32,7 +33,7 @@ interface Candidate {
  * Puts a run's incoming tables in the place of the live ones and keeps those as previous. Readers see the old
  * tables or the new, never both or none. A second call changes nothing.
  *
- * @throws RecordsRejected, VerificationFailed, TargetBusy
+ * @throws RecordsRejected, VerificationFailed, RunSuperseded, SchemaOccupied, TargetBusy
  */
 export async function publish(database: Database, run: string, log: Log): Promise<PublishOutput> {
   return database.withClient(`publish ${run}`, async (client) => {
@@ -90,7 +91,9 @@ async function refuseIfRejected(client: pg.Client, run: string): Promise<void> {
 async function candidatesOf(client: pg.Client, run: string): Promise<Candidate[]> {
   const { rows } = await client.query<Candidate>(
     `select c.schema, c.collection, c.collection_id, c.verified_at is not null as verified,
-            c.published_at is not null as published, p.run as live
+            c.published_at is not null as published,
+            -- A person may have dropped what was live.
+            case when to_regclass(format('%I.documents', c.schema)) is not null then p.run end as live
        from chroma_migration.collections c left join chroma_migration.published_schemas p using (schema)
       where c.run = $1 order by c.schema`,
     [run],
@@ -99,15 +102,21 @@ async function candidatesOf(client: pg.Client, run: string): Promise<Candidate[]
 }
 
 async function publishSome(client: pg.Client, run: string, candidates: Candidate[]): Promise<void> {
+  const schemas = candidates.map(({ schema }) => schema);
+  // The tables that another run has put in the place of this one's were never verified by this one.
+  await requireOwned(client, run, schemas);
+  const live = candidates.filter((candidate) => candidate.live !== null);
+  for (const { schema } of live) await dropPrevious(client, previousSchema(schema));
+  await lockTables(
+    client,
+    live.map(({ schema }) => schema),
+  );
   for (const candidate of candidates) {
-    const { schema, live } = candidate;
-    const quoted = pg.escapeIdentifier(schema);
-    await client.query(`create schema if not exists ${quoted}`);
-    if (live !== null) {
-      await lockTables(client, schema);
+    const { schema } = candidate;
+    await client.query(`create schema if not exists ${pg.escapeIdentifier(schema)}`);
+    if (candidate.live !== null) {
       await copyGrants(client, schema, incomingSchema(schema));
-      const previous = pg.escapeIdentifier(previousSchema(schema));
-      await client.query(`drop schema if exists ${previous} cascade; create schema ${previous}`);
+      await client.query(`create schema ${pg.escapeIdentifier(previousSchema(schema))}`);
       await moveTables(client, schema, previousSchema(schema));
     }
     await moveTables(client, incomingSchema(schema), schema);

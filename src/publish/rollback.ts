@@ -3,7 +3,6 @@ import { NothingToRollBack } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { previousSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
-import { migrateLedger } from '../postgres/ledger-schema.ts';
 import { copyGrants, lockTables, moveTables } from './move-tables.ts';
 import { withPatience } from './publish.ts';
 
@@ -28,12 +27,11 @@ interface Published {
  */
 export async function rollback(database: Database, name: string, log: Log): Promise<RolledBack> {
   return database.withClient('rollback', async (client) => {
-    await migrateLedger(client);
     const published = await find(client, name, database.where);
     const { schema, collection, previous_run: run } = published;
-    if (run === null)
+    if (run === null || !(await standsIn(client, previousSchema(schema))))
       throw new NothingToRollBack(
-        `Collection "${collection}" was published once only, there is nothing before it: drop schema "${schema}" if it shall go.`,
+        `Collection "${collection}" has no version before the one in place: drop schema "${schema}" if it shall go.`,
       );
     await withPatience(client, database, () => swap(client, published));
     log.info('rolled back', { schema, run });
@@ -42,11 +40,11 @@ export async function rollback(database: Database, name: string, log: Log): Prom
 }
 
 async function find(client: pg.Client, name: string, where: string): Promise<Published> {
-  const { rows } = await client.query<Published>(
-    `select schema, collection, run, previous_run from chroma_migration.published_schemas
-      where collection = $1 or schema = $1 order by schema = $1 desc`,
-    [name],
+  // A database that never had a migration has no ledger, and shall not get one from a look at it.
+  const { rows: ledger } = await client.query<{ there: boolean }>(
+    `select to_regclass('chroma_migration.published_schemas') is not null as there`,
   );
+  const { rows } = ledger[0]!.there ? await publishedAs(client, name) : { rows: [] };
   const [found, second] = rows;
   if (!found)
     throw new NothingToRollBack(
@@ -59,12 +57,26 @@ async function find(client: pg.Client, name: string, where: string): Promise<Pub
   return found;
 }
 
+const publishedAs = (client: pg.Client, name: string) =>
+  client.query<Published>(
+    `select schema, collection, run, previous_run from chroma_migration.published_schemas
+      where collection = $1 or schema = $1 order by schema = $1 desc`,
+    [name],
+  );
+
+/** A person may have dropped the previous version to have its room. */
+async function standsIn(client: pg.Client, schema: string): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>('select to_regclass($1) is not null as there', [
+    `${pg.escapeIdentifier(schema)}.documents`,
+  ]);
+  return rows[0]!.there;
+}
+
 async function swap(client: pg.Client, { schema, run, previous_run }: Published): Promise<void> {
   const previous = previousSchema(schema);
-  // Held only within this transaction.
-  const between = `${schema}__swap`;
-  await lockTables(client, schema);
-  await lockTables(client, previous);
+  // Held only within this transaction, and of a name that no collection can have.
+  const between = `${schema}%swap`;
+  await lockTables(client, [schema, previous]);
   await copyGrants(client, schema, previous);
   await client.query(`create schema ${pg.escapeIdentifier(between)}`);
   await moveTables(client, schema, between);
