@@ -12,20 +12,25 @@ import {
   integer,
   list,
   oneOf,
+  place,
   runName,
+  schemaName,
   sourceUrl,
   targetUrl,
-  text,
 } from './command-line/values.ts';
 
 export const sourceOptions = {
   source: sourceUrl('address of the Chroma server', { required: true }),
-  sourceHeader: headers('header for each request to Chroma, for one a token; may be repeated'),
+  sourceHeader: headers(
+    'header for each request to Chroma, for one a token; @FILE has a header a line and hides them from ps; may be repeated',
+  ),
   sourceCa: file("certificate authority of Chroma's server, PEM"),
 };
 
 export const targetOptions = {
-  target: targetUrl('address of the Postgres database', { required: true }),
+  target: targetUrl('address of the Postgres database; PGPASSWORD is its password if it has none', {
+    required: true,
+  }),
   targetCa: file("certificate authority of Postgres' server, PEM"),
 };
 
@@ -34,10 +39,7 @@ export const selectionOptions = {
   collections: list('A,B', 'names of collections; all by default'),
   tenants: list('A,B', "tenants to look in; the credentials' own by default"),
   databases: list('A,B', 'databases to look in; all of the tenant by default'),
-  schema: text(
-    'NAME',
-    "target schema, if one collection is moved; made from the collection's name by default",
-  ),
+  schema: schemaName("target schema, if one collection is moved; made from the collection's name by default"),
   format: oneOf(
     ['pgcopy', 'jsonl'],
     'what the store holds: the bytes that Postgres reads (default), or JSON lines',
@@ -47,7 +49,7 @@ export const selectionOptions = {
 };
 
 export const runOptions = {
-  store: text('PLACE', 'folder or s3://BUCKET/PREFIX for shards and reports; .chroma-to-pgvector by default'),
+  store: place('folder or s3://BUCKET/PREFIX for shards and reports; .chroma-to-pgvector by default'),
   run: runName('name of the run; the same name goes on where that run stopped'),
   concurrency: integer(
     'shards that are moved at the same time; the number of cores, at least 2, by default',

@@ -1,6 +1,8 @@
 /** Kinds of values that options take. Each parser's error completes the sentence "--option …". */
 import { readFileSync } from 'node:fs';
 import { RUN_NAME } from '../../src/contract.ts';
+import { schemaNameProblem } from '../../src/plan/schema-name.ts';
+import { S3_PLACE } from '../../src/store/open-store.ts';
 import type { Option } from './options.ts';
 
 type Extra = { required?: boolean };
@@ -56,22 +58,73 @@ export const sourceUrl = (help: string, extra: Extra = {}): Option<string> => ({
     const url = URL.parse(given);
     // The text itself is not repeated: it may hold a password.
     if (!url || !/^https?:$/.test(url.protocol)) throw new Error('must be an address like http://HOST:8000');
+    checkEscapes(url);
     return given;
   },
   ...extra,
 });
 
+/**
+ * A database's address. Where it has no password, PGPASSWORD's is filled in, as psql does: unlike an argument, a
+ * variable of the environment is not shown to everybody on the machine.
+ */
 export const targetUrl = (help: string, extra: Extra = {}): Option<string> => ({
   value: 'URL',
   help,
   parse: (given) => {
     const url = URL.parse(given);
-    if (!url || !/^postgres(ql)?:$/.test(url.protocol))
-      throw new Error('must be an address like postgres://USER:PASSWORD@HOST:5432/DATABASE');
+    if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === '')
+      throw new Error(
+        'must be an address like postgres://USER:PASSWORD@HOST:5432/DATABASE, with # / ? @ of a password written as %23 %2F %3F %40',
+      );
+    checkEscapes(url);
     if (url.pathname.length <= 1) throw new Error('names no database: append /DATABASE to the address');
-    return given;
+    const mode = url.searchParams.get('sslmode') ?? '';
+    if (!['', ...SSL_MODES].includes(mode))
+      throw new Error(`has sslmode=${mode}, which is not supported: use ${SSL_MODES.join(', ')}`);
+    const others = [...url.searchParams.keys()].filter((name) => name !== 'sslmode');
+    if (others.length > 0)
+      throw new Error(`has parameters that are not supported (${others.join(', ')}): only sslmode is`);
+    const password = process.env.PGPASSWORD;
+    if (url.password === '' && password) url.password = encodeURIComponent(password);
+    return url.href;
   },
   ...extra,
+});
+
+const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'];
+
+/** @throws Error if user, password or database hold a percent sign that begins no escape */
+function checkEscapes({ username, password, pathname }: URL): void {
+  try {
+    for (const part of [username, password, pathname]) decodeURIComponent(part);
+  } catch {
+    throw new Error('holds a % that is followed by no two hexadecimal digits: write it as %25');
+  }
+}
+
+/** A folder, or a place in a bucket. */
+export const place = (help: string): Option<string> => ({
+  value: 'PLACE',
+  help,
+  parse: (given) => {
+    if (given === '') throw new Error('is empty');
+    // A folder may have a colon, but this is a bucket's address gone wrong.
+    if (/^[a-z0-9]+:\/{0,2}/i.test(given) && !S3_PLACE.test(given))
+      throw new Error(`is '${given}' and must be a folder or s3://BUCKET/PREFIX`);
+    return given;
+  },
+});
+
+/** A schema that a person names. */
+export const schemaName = (help: string): Option<string> => ({
+  value: 'NAME',
+  help,
+  parse: (given) => {
+    const problem = given === '' ? 'is empty' : schemaNameProblem(given);
+    if (problem) throw new Error(`is '${given}', which ${problem}`);
+    return given;
+  },
 });
 
 export const runName = (help: string): Option<string> => ({
@@ -102,33 +155,44 @@ export const bytes = (help: string, { min, max }: { min: number; max: number }):
   },
 });
 
-/** `Name: value`, any number of times. */
+/** `Name: value`, any number of times. `@FILE` stands for the lines of a file, which `ps` does not show. */
 export const headers = (help: string): Option<Record<string, string>> => ({
-  value: "'NAME: VALUE'",
+  value: "'NAME: VALUE'|@FILE",
   help,
   multiple: true,
   parse: (given) =>
     Object.fromEntries(
-      given.split('\n').map((line) => {
-        const parts = /^([A-Za-z0-9-]+):\s*(.+)$/.exec(line);
-        if (!parts) throw new Error("must look like 'NAME: VALUE'");
-        return [(parts[1] as string).toLowerCase(), parts[2] as string];
-      }),
+      given
+        .split('\n')
+        .flatMap((one) => (one.startsWith('@') ? linesOf(one.slice(1)) : [one]))
+        .map((line) => {
+          const parts = /^([A-Za-z0-9_-]+):\s*([\x20-\x7e\x80-\xff]+)$/.exec(line);
+          // The text itself is not repeated: it may hold a token.
+          if (!parts) throw new Error("must look like 'NAME: VALUE', or @FILE for a file of such lines");
+          return [(parts[1] as string).toLowerCase(), parts[2] as string];
+        }),
     ),
 });
+
+const linesOf = (path: string): string[] =>
+  readable(path)
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '');
 
 /** A file that can be read; the value is its path. */
 export const file = (help: string): Option<string> => ({
   value: 'FILE',
   help,
   parse: (given) => {
-    try {
-      readFileSync(given);
-      return given;
-    } catch (error) {
-      throw new Error(
-        `names a file that cannot be read (${(error as NodeJS.ErrnoException).code}): ${given}`,
-      );
-    }
+    readable(given);
+    return given;
   },
 });
+
+function readable(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(`names a file that cannot be read (${(error as NodeJS.ErrnoException).code}): ${path}`);
+  }
+}

@@ -17,7 +17,9 @@ import { runJson, runSummary } from '../summary.ts';
 const options = {
   ...sourceOptions,
   ...targetOptions,
-  target: targetUrl('address of the Postgres database; an embedded one in the store by default'),
+  target: targetUrl(
+    'address of the Postgres database; PGPASSWORD is its password if it has none; an embedded database in the store by default',
+  ),
   ...runOptions,
   ...selectionOptions,
   ...outputOptions,

@@ -3,10 +3,13 @@ import { FileStore } from './file-store.ts';
 import { S3Store } from './s3-store.ts';
 import type { ShardStore } from './store.ts';
 
+/** Bucket and prefix of an S3 address. */
+export const S3_PLACE = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/;
+
 /** `s3://bucket[/prefix]` or a folder. @throws InvalidInput */
 export function openStore(url: string): ShardStore {
   if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(url)) return new FileStore(url);
-  const s3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(url);
+  const s3 = S3_PLACE.exec(url);
   if (!s3)
     throw new InvalidInput(`The store '${url}' is neither a folder nor s3://BUCKET/PREFIX: correct --store.`);
   return new S3Store(s3[1] as string, s3[2] ?? '');
