@@ -83,9 +83,7 @@ function tls(url: URL, host: string, ca: string | undefined): pg.ClientConfig['s
   const mode = url.searchParams.get('sslmode') ?? (loopback && !ca ? 'disable' : 'verify-full');
   if (mode === 'disable') return false;
   if (!['prefer', 'require', 'verify-ca', 'verify-full'].includes(mode)) throw badSslMode(mode);
-  return {
-    rejectUnauthorized: true,
-    ...(ca ? { ca } : {}),
-    ...(/^[\d.:]+$/.test(host) ? {} : { servername: host }),
-  };
+  // The host is what the certificate must name: without it, tls.connect over pg's own socket would compare the
+  // certificate of an IP address with 'localhost'.
+  return { rejectUnauthorized: true, host, ...(ca ? { ca } : {}) };
 }

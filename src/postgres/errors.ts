@@ -92,6 +92,11 @@ export function toMigrationError(error: unknown, where: string, user: string): u
       cause,
     );
   if (isMissingExtension(code, message)) return extensionMissing(where, error);
+  if (code === SQLSTATE.outOfMemory)
+    return new TargetUnavailable(
+      `${at} has no memory left (${message}): lower --concurrency, or raise max_locks_per_transaction.`,
+      cause,
+    );
   if (code === SQLSTATE.tooManyConnections)
     return new TargetUnavailable(
       `${at} has no connection left: lower --concurrency, or raise max_connections.`,
@@ -109,7 +114,7 @@ export function toMigrationError(error: unknown, where: string, user: string): u
       `${at} has a certificate that cannot be verified (${code}): pass its authority with --target-ca.`,
       cause,
     );
-  const reason = SOCKET_REASONS[code] ?? (isCut(code, message) ? 'the connection was cut' : undefined);
+  const reason = SOCKET_REASONS[code] ?? (code === '' ? brokenReason(message) : undefined);
   if (reason || AWAY.has(code) || code.startsWith('08'))
     return new TargetUnavailable(
       `${at} is not reachable (${reason ?? message}): check the address and that the server runs.`,
@@ -141,8 +146,10 @@ const isMissingExtension = (code: string, message: string) =>
 
 const isTlsError = (code: string) => /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code);
 
-const isCut = (code: string, message: string) =>
-  code === '' &&
-  /connection terminated|timeout expired|Connection ended|Client has encountered a connection error/i.test(
-    message,
-  );
+/** What pg says without a code when the connection itself broke, or was never made. */
+function brokenReason(message: string): string | undefined {
+  if (/timeout expired/i.test(message)) return SOCKET_REASONS.ETIMEDOUT;
+  return /connection terminated|connection ended|client has encountered a connection error/i.test(message)
+    ? 'the connection was cut'
+    : undefined;
+}
