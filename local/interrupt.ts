@@ -1,17 +1,43 @@
+import { MigrationError } from '../src/errors.ts';
+
+/** Somebody asked this program to stop. */
+export class Interrupted extends MigrationError {
+  static override readonly errorName = 'Interrupted';
+}
+
+export interface Interrupt {
+  /** Aborted with an Interrupted. */
+  readonly signal: AbortSignal;
+  /** What the work comes to, unless it is interrupted before. @throws Interrupted */
+  stops<T>(work: Promise<T>): Promise<T>;
+  release(): void;
+}
+
 /**
- * Ctrl-C: the first stops the run cleanly (children are ended, the ledger and the store stay as they are),
- * the second ends the process at once. Both leave nothing half-done: a shard is in or it is not.
+ * Ctrl-C: the first stops cleanly (children are ended, the ledger and the store stay as they are), the second
+ * ends the process at once. Both leave nothing half-done: a shard is in or it is not.
+ *
+ * @param consequence what becomes of the work, for a person
  */
-export function onInterrupt(run: string): { signal: AbortSignal; release(): void } {
+export function onInterrupt(consequence: string): Interrupt {
   const controller = new AbortController();
+  const { signal } = controller;
   const stop = () => {
-    if (controller.signal.aborted) process.exit(1);
-    process.stderr.write(`\nStopping. Go on later with --run ${run}; once more to stop at once.\n`);
-    controller.abort();
+    if (signal.aborted) process.exit(1);
+    process.stderr.write('\nStopping; once more to stop at once.\n');
+    controller.abort(new Interrupted(`Stopped as asked: ${consequence}.`));
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   return {
-    signal: controller.signal,
+    signal,
+    stops: <T>(work: Promise<T>) => {
+      const interrupted = new Promise<never>((_, reject) => {
+        const end = () => reject(signal.reason as Interrupted);
+        if (signal.aborted) end();
+        else signal.addEventListener('abort', end, { once: true });
+      });
+      return Promise.race([work, interrupted]);
+    },
     release: () => {
       process.off('SIGINT', stop).off('SIGTERM', stop);
     },

@@ -9,6 +9,7 @@ import { openStore } from '../src/store/open-store.ts';
 import type { ShardStore } from '../src/store/store.ts';
 import { readAssembly } from './assembly.ts';
 import { consoleLog } from './console-log.ts';
+import type { Interrupt, Interrupted } from './interrupt.ts';
 import { preflight } from './preflight.ts';
 import { Progress } from './progress/progress.ts';
 import { ProgressDisplay, printable } from './progress/progress-line.ts';
@@ -46,12 +47,13 @@ const ASSEMBLY = fileURLToPath(
  */
 export async function runMigration(
   settings: MigrationSettings,
-  signal?: AbortSignal,
+  interrupt?: Interrupt,
 ): Promise<FinishedMigration> {
   const store = openStore(settings.store);
   const database = openTarget(settings);
   const chroma = openSource(settings);
-  await preflight(chroma, database, store).finally(() => chroma.close());
+  const looks = preflight(chroma, database, store);
+  await (interrupt ? interrupt.stops(looks) : looks).finally(() => chroma.close());
 
   const progress = new Progress();
   const display = settings.quiet ? null : new ProgressDisplay(progress);
@@ -71,7 +73,7 @@ export async function runMigration(
       store,
       rds: new PostgresRdsAdapter(database),
       onEvent: (event) => follow(event, progress, log),
-      ...(signal && { signal }),
+      ...(interrupt && { signal: interrupt.signal }),
     });
   } finally {
     display?.stop();
@@ -79,7 +81,7 @@ export async function runMigration(
   const report =
     result.status === 'SUCCEEDED'
       ? await writtenReport(store, settings.run)
-      : (await writeReport({ database, store, log }, failure(settings.run, result))).report;
+      : (await writeReport({ database, store, log }, failure(settings.run, result, interrupt))).report;
   return { report, reportUrl: store.urlOf(keys.reportHtml(settings.run)), storeUrl: store.url };
 }
 
@@ -116,11 +118,15 @@ function follow(event: ExecutionEvent, progress: Progress, log: Log): void {
 }
 
 /** A failed execution has not come to its last state: its report is written here. */
-function failure(run: string, result: Exclude<ExecutionResult, { status: 'SUCCEEDED' }>): WriteReportInput {
+function failure(
+  run: string,
+  result: Exclude<ExecutionResult, { status: 'SUCCEEDED' }>,
+  interrupt: Interrupt | undefined,
+): WriteReportInput {
   const { state } = result;
-  if (result.status === 'ABORTED') {
-    const message = `The run was interrupted: go on with --run ${run}.`;
-    return { run, status: 'failed', error: { name: 'Interrupted', message, state } };
+  if (result.status === 'ABORTED' && interrupt) {
+    const { name, message } = interrupt.signal.reason as Interrupted;
+    return { run, status: 'failed', error: { name, message, state } };
   }
   const { error: name, cause } = result.rootError;
   return { run, status: 'failed', error: { name, message: printable(cause), state } };

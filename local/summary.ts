@@ -39,7 +39,7 @@ export function failedJson(error: unknown, values: { run?: unknown; store?: unkn
   return {
     run: values.run ?? null,
     status: 'failed',
-    error: { name, message: printable(message), state: null },
+    error: { name, message, state: null },
     collections: [],
     seconds: { total: 0, export: 0, import: 0, index: 0, verify: 0 },
     report: null,

@@ -1,4 +1,5 @@
 import { InvalidInput, MigrationError } from '../../src/errors.ts';
+import { Interrupted } from '../interrupt.ts';
 import { printable } from '../progress/progress-line.ts';
 import { failedJson } from '../summary.ts';
 import { type Command, EXIT, type ExitCode } from './command.ts';
@@ -33,6 +34,8 @@ export async function runProgram(program: Program, args: readonly string[]): Pro
     if (args.includes('--json')) say(JSON.stringify(failedJson(error, values)));
     explain(error, args.includes('--verbose'));
     if (wrong) complain(`Try ${PROGRAM}${named && command.name === first ? ` ${first}` : ''} --help.`);
+    // What was under way when somebody stopped it is not waited for.
+    if (error instanceof Interrupted) process.exit(EXIT.failed);
     return wrong || error instanceof InvalidInput ? EXIT.usage : EXIT.failed;
   }
 }

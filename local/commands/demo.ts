@@ -32,7 +32,7 @@ export const demo: Command<typeof options> = {
     const run = newRunName('demo');
     const folder = resolve(values.store ?? join(DEFAULT_STORE, run));
     const say = values.quiet ? () => undefined : (line: string) => void process.stderr.write(`${line}\n`);
-    const interrupt = onInterrupt(run);
+    const interrupt = onInterrupt('start the demo again');
     const started: { stop(): Promise<void> }[] = [];
     try {
       say('Starting a Chroma server and an embedded Postgres …');
@@ -53,7 +53,7 @@ export const demo: Command<typeof options> = {
       };
       const finished = await runMigration(
         { ...settings, sourceHeader: undefined, sourceCa: undefined, targetCa: undefined },
-        interrupt.signal,
+        interrupt,
       );
       printRun(finished, values.json);
       if (finished.report.status !== 'succeeded') return EXIT.failed;

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
-import { type Command, EXIT } from '../command-line/command.ts';
+import { InvalidInput } from '../../src/errors.ts';
+import { type Command, EXIT, type ExitCode } from '../command-line/command.ts';
 import { targetUrl } from '../command-line/values.ts';
-import { startEmbeddedPostgres } from '../embedded-postgres/start.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres/start.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { printable } from '../progress/progress-line.ts';
 import { type FinishedMigration, runMigration } from '../run-migration.ts';
 import {
   outputOptions,
@@ -40,24 +42,17 @@ export const migrate: Command<typeof options> = {
   ],
   async run(values) {
     const store = values.store ?? DEFAULT_STORE;
-    const embedded = values.target
-      ? null
-      : await startEmbeddedPostgres({ folder: join(embeddedFolder(store), 'postgres') });
     const run = values.run ?? newRunName('run');
-    const interrupt = onInterrupt(run);
+    const interrupt = onInterrupt(`go on with the same command and --run ${run}`);
+    let embedded: EmbeddedPostgres | null = null;
     try {
-      const finished = await runMigration(
-        {
-          ...values,
-          target: values.target ?? (embedded?.url as string),
-          store,
-          run,
-          request: requestOf(values),
-        },
-        interrupt.signal,
-      );
+      if (!values.target)
+        embedded = await startEmbeddedPostgres({ folder: join(embeddedFolder(store), 'postgres') });
+      const target = values.target ?? (embedded?.url as string);
+      const request = requestOf(values);
+      const finished = await runMigration({ ...values, target, store, run, request }, interrupt);
       printRun(finished, values.json);
-      return finished.report.status === 'succeeded' ? EXIT.done : EXIT.failed;
+      return exitCodeOf(finished);
     } finally {
       interrupt.release();
       await embedded?.stop();
@@ -65,11 +60,17 @@ export const migrate: Command<typeof options> = {
   },
 };
 
+/** Input that only a look at the source can find wrong is as wrong as any. */
+const exitCodeOf = ({ report: { status, error } }: FinishedMigration): ExitCode => {
+  if (status === 'succeeded') return EXIT.done;
+  return error?.name === InvalidInput.errorName ? EXIT.usage : EXIT.failed;
+};
+
 export function printRun({ report, reportUrl, storeUrl }: FinishedMigration, json: true | undefined): void {
   const paths = { report: reportUrl, store: storeUrl };
   if (json) process.stdout.write(`${JSON.stringify(runJson(report, paths))}\n`);
   else process.stdout.write(`${runSummary(report, paths)}\n`);
-  if (report.error) process.stderr.write(`${report.error.message}\n`);
+  if (report.error) process.stderr.write(`${printable(report.error.message)}\n`);
 }
 
 /** `run-20261124-134502`: sorts by time and can be typed. */

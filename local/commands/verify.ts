@@ -1,15 +1,21 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ChromaSource } from '../../src/chroma/chroma-source.ts';
 import { MigrationInput } from '../../src/contract.ts';
+import type { Log } from '../../src/log.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { storePlan } from '../../src/plan/store-plan.ts';
 import { FileStore } from '../../src/store/file-store.ts';
 import type { Verification } from '../../src/verify/verification.ts';
 import { verifyLive } from '../../src/verify/verify-live.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
+import type { Values } from '../command-line/options.ts';
 import { consoleLog } from '../console-log.ts';
-import { printable } from '../progress/progress-line.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { preflight } from '../preflight.ts';
+import { Progress } from '../progress/progress.ts';
+import { ProgressDisplay, printable } from '../progress/progress-line.ts';
 import {
   openSource,
   openTarget,
@@ -41,21 +47,49 @@ export const verify: Command<typeof options> = {
   async run(values) {
     const chroma = openSource(values);
     const folder = await mkdtemp(join(tmpdir(), 'chroma-to-pgvector-verify-'));
-    const store = new FileStore(folder);
+    const interrupt = onInterrupt('nothing was changed');
+    const progress = new Progress();
+    const display = values.quiet ? null : new ProgressDisplay(progress);
     try {
-      const made = await makePlan(chroma, 'verify', MigrationInput.parse(requestOf(values)));
-      await storePlan(store, made);
-      const context = { chroma, database: openTarget(values), store, log: consoleLog(values) };
-      const verifications = await verifyLive(context, made.plan, made.shards);
+      const verifications = await interrupt.stops(verifyAll(values, chroma, folder, progress));
+      display?.stop();
       if (values.json) process.stdout.write(`${JSON.stringify({ collections: verifications })}\n`);
       else process.stdout.write(`${verificationText(verifications)}\n`);
       return verifications.every(({ verified }) => verified) ? EXIT.done : EXIT.failed;
     } finally {
+      display?.stop();
+      interrupt.release();
       await chroma.close();
       await rm(folder, { recursive: true, force: true });
     }
   },
 };
+
+async function verifyAll(
+  values: Values<typeof options>,
+  chroma: ChromaSource,
+  folder: string,
+  progress: Progress,
+): Promise<Verification[]> {
+  const store = new FileStore(folder);
+  const said = consoleLog(values);
+  const database = openTarget(values);
+  await preflight(chroma, database, store);
+  const made = await makePlan(chroma, 'verify', MigrationInput.parse(requestOf(values)));
+  await storePlan(store, made);
+  const { collections } = made.plan;
+  const records = collections.reduce((sum, collection) => sum + collection.records, 0);
+  progress.log({ message: 'planned', records, collections: collections.length }, Date.now());
+  const log: Log = {
+    warn: said.warn,
+    info: (message, fields) => {
+      // The records are read only, to be compared.
+      progress.log({ ...fields, message, ...(fields?.phase === 'export' && { phase: 'read' }) }, Date.now());
+      if (message !== 'progress') said.info(message, fields);
+    },
+  };
+  return verifyLive({ chroma, database, store, log }, made.plan, made.shards);
+}
 
 const count = new Intl.NumberFormat('en');
 

@@ -7,6 +7,7 @@ const PLAIN_LINE = 5000;
 
 const NAMES: Record<PhaseView['phase'], string> = {
   plan: 'Planning',
+  read: 'Reading',
   export: 'Exporting',
   import: 'Importing',
   index: 'Indexing',
@@ -19,17 +20,28 @@ const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 /** The phase in one line, at most `columns` wide. */
 export function progressLine(view: PhaseView, columns = Number.POSITIVE_INFINITY): string {
+  const { total, done, unit, rate, secondsLeft, exported, detail, index } = view;
   const parts = [NAMES[view.phase].padEnd(10)];
-  if (view.total > 0 && ['export', 'import', 'index', 'verify'].includes(view.phase)) {
-    const percent = Math.floor((view.done / view.total) * 100);
-    parts.push(`${number.format(view.done)} of ${number.format(view.total)} ${view.unit} (${percent} %)`);
-  }
-  if (view.rate) parts.push(`${number.format(view.rate)}/s`);
-  if (view.secondsLeft !== null) parts.push(`${duration(view.secondsLeft)} left`);
-  if (view.detail) parts.push(printable(view.detail));
-  const line = parts.join('  ');
+  if (total > 0)
+    parts.push(`${number.format(done)} of ${number.format(total)} ${unit} (${percent(done / total)})`);
+  if (rate && rate >= 1) parts.push(perSecond(rate));
+  if (secondsLeft !== null) parts.push(left(secondsLeft));
+  if (exported)
+    parts.push(
+      ['exported', percent(exported.share), exported.rate && perSecond(exported.rate)]
+        .filter(Boolean)
+        .join(' '),
+    );
+  if (detail) parts.push(printable(detail));
+  if (index) parts.push(percent(index.percent / 100));
+  if (index && index.secondsLeft !== null) parts.push(left(index.secondsLeft));
+  const line = parts.join('  ').trimEnd();
   return line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`;
 }
+
+const percent = (share: number) => `${Math.floor(share * 100)} %`;
+const perSecond = (rate: number) => `${number.format(rate)}/s`;
+const left = (seconds: number) => `${duration(seconds)} left`;
 
 /** 95 → `1 min 35 s` */
 export function duration(seconds: number): string {
@@ -61,13 +73,13 @@ export class ProgressDisplay {
 
   stop(): void {
     clearInterval(this.#timer);
-    if (this.#stream.isTTY) this.#stream.write('\r\x1b[K');
+    if (isTerminal(this.#stream)) this.#stream.write(CLEAR_LINE);
   }
 
   #draw(): void {
     const view = this.#progress.view(Date.now());
-    if (this.#stream.isTTY) {
-      this.#stream.write(`\r\x1b[K${progressLine(view, this.#stream.columns)}`);
+    if (isTerminal(this.#stream)) {
+      this.#stream.write(`${CLEAR_LINE}${progressLine(view, this.#stream.columns)}`);
       return;
     }
     const due = Date.now() - this.#lastPlain >= PLAIN_LINE;
@@ -76,4 +88,15 @@ export class ProgressDisplay {
     this.#lastPhase = view.phase;
     this.#stream.write(`${progressLine(view)}\n`);
   }
+}
+
+/** To the first column, then empty to the last. */
+const CLEAR_LINE = '\r\x1b[K';
+
+/** One that can move its cursor: an editor's shell, for one, says that it is dumb. */
+const isTerminal = (stream: WriteStream) => stream.isTTY && process.env.TERM !== 'dumb';
+
+/** A line of its own on standard error, over the progress if that is shown there. */
+export function writeLine(text: string): void {
+  process.stderr.write(`${isTerminal(process.stderr) ? CLEAR_LINE : ''}${printable(text)}\n`);
 }

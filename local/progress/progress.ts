@@ -1,64 +1,77 @@
 import type { PlanStepOutput } from '../../src/contract.ts';
+import { Counter } from './counter.ts';
 
-export type Phase = 'plan' | 'export' | 'import' | 'index' | 'verify' | 'publish' | 'report';
+export type Phase = 'plan' | 'read' | 'export' | 'import' | 'index' | 'verify' | 'publish' | 'report';
 
 /** One phase as a person sees it: how much of what is done, how fast, how much longer. */
 export interface PhaseView {
   phase: Phase;
   done: number;
-  /** 0 while it is not known. */
+  /** 0 while it is not known, and in phases that have no parts. */
   total: number;
   unit: 'records' | 'collections';
   /** Units a second over the last seconds; null before there is enough to tell. */
   rate: number | null;
   secondsLeft: number | null;
-  /** What is being done now, for one an index's name and percentage. */
+  /** What is done beside it while records are imported: the export, which goes ahead. */
+  exported: { share: number; rate: number | null } | null;
+  /** What is being done now: a collection's schema, or an index. */
   detail: string | null;
+  /** Of the index that is being built. */
+  index: { percent: number; secondsLeft: number | null } | null;
 }
 
-/** Seconds over which a rate is taken: long enough to be calm, short enough to notice a stall. */
-const RATE_WINDOW_SECONDS = 10;
+type Counted = 'read' | 'export' | 'import' | 'index' | 'verify';
+const UNITS: Partial<Record<Phase, PhaseView['unit']>> = {
+  ...{ read: 'records', export: 'records', import: 'records' },
+  ...{ index: 'collections', verify: 'collections' },
+};
 
-/**
- * Follows a run by the lines that its handlers log (src/log.ts): the same lines are there on AWS. Counts of
- * shards that are under way are replaced by their final count, so nothing is counted twice when a shard is
- * tried again.
- */
+const PHASE_OF_STATE: Record<string, Phase> = {
+  Plan: 'plan',
+  MigrateShards: 'export',
+  MigrateUnfinishedShards: 'export',
+  IndexCollections: 'index',
+  VerifyCollections: 'verify',
+  Publish: 'publish',
+  WriteReport: 'report',
+};
+
+/** Follows a run by the lines that its handlers log (src/log.ts): the same lines are there on AWS. */
 export class Progress {
-  readonly #counts = { export: new Map<string, number>(), import: new Map<string, number>() };
-  readonly #samples = new Map<Phase, { at: number; done: number }[]>();
-  readonly #indexed = new Set<string>();
-  readonly #verified = new Set<string>();
+  readonly #counters: Record<Counted, Counter> = {
+    ...{ read: new Counter(), export: new Counter(), import: new Counter() },
+    ...{ index: new Counter(), verify: new Counter() },
+  };
   #phase: Phase = 'plan';
   #records = 0;
   #collections = 0;
   #detail: string | null = null;
+  /** Percentage of the index of `#detail`. */
+  #index: Counter | null = null;
 
   /** The line that a handler logged. @param at milliseconds */
   log(fields: Record<string, unknown>, at: number): void {
-    const key = `${fields.schema}/${fields.shard ?? ''}`;
-    const records = Number(fields.records ?? 0);
+    const schema = String(fields.schema);
     switch (fields.message) {
       case 'planned':
-        this.#records = records;
+        this.#records = Number(fields.records);
         this.#collections = (fields as unknown as PlanStepOutput).collections;
         break;
       case 'progress':
-        this.#partial(fields, key, records, at);
+        this.#progress(fields, schema, at);
         break;
       case 'shard exported':
-        this.#set('export', key, records, at);
+        this.#shard('export', fields, schema, at);
         break;
       case 'shard imported':
-        this.#set('import', key, records, at);
+        this.#shard('import', fields, schema, at);
         break;
       case 'indexes valid':
-        this.#indexed.add(String(fields.schema));
-        this.#enter('index', null);
+        this.#collection('index', schema, at);
         break;
       case 'collection verified':
-        this.#verified.add(String(fields.schema));
-        this.#enter('verify', null);
+        this.#collection('verify', schema, at);
         break;
     }
   }
@@ -71,69 +84,62 @@ export class Progress {
 
   view(at: number): PhaseView {
     const phase = this.#phase;
-    const unit = phase === 'export' || phase === 'import' ? 'records' : 'collections';
-    const total = unit === 'records' ? this.#records : this.#collections;
-    const done = this.#done(phase);
-    const rate = this.#rate(phase, at);
-    const secondsLeft = rate && total > done ? (total - done) / rate : null;
+    const unit = UNITS[phase];
+    const counter = unit && this.#counters[phase as Counted];
+    const total = unit === 'records' ? this.#records : unit ? this.#collections : 0;
+    const percent = this.#index?.done;
     return {
-      phase,
-      done: Math.min(done, total || done),
-      total,
-      unit,
-      rate,
-      secondsLeft,
-      detail: this.#detail,
+      ...{ phase, total, unit: unit ?? 'records', detail: this.#detail },
+      done: counter ? Math.min(counter.done, total) : 0,
+      rate: counter?.rate(at) ?? null,
+      secondsLeft: counter?.secondsLeft(total, at) ?? null,
+      exported: phase === 'import' ? this.#exported(at) : null,
+      index:
+        percent === undefined ? null : { percent, secondsLeft: this.#index?.secondsLeft(100, at) ?? null },
     };
   }
 
-  #partial(fields: Record<string, unknown>, key: string, records: number, at: number): void {
-    const phase = fields.phase as Phase;
-    if (phase === 'export' || phase === 'import') this.#set(phase, key, records, at);
-    else {
-      const percent = fields.percent == null ? '' : ` ${Math.round(Number(fields.percent))} %`;
-      this.#enter(phase, fields.index ? `${fields.schema}.${fields.index}${percent}` : String(fields.schema));
-    }
+  #exported(at: number): PhaseView['exported'] {
+    const { export: counter } = this.#counters;
+    if (this.#records === 0 || counter.done >= this.#records) return null;
+    return { share: counter.done / this.#records, rate: counter.rate(at) };
   }
 
-  #set(phase: 'export' | 'import', key: string, records: number, at: number): void {
-    this.#counts[phase].set(key, records);
+  #progress(fields: Record<string, unknown>, schema: string, at: number): void {
+    const phase = fields.phase as Counted;
+    if (phase !== 'index' && phase !== 'verify') this.#shard(phase, fields, schema, at);
+    else if (phase === 'verify' || fields.index == null) this.#enter(phase, schema);
+    else this.#building(`${schema}.${fields.index}`, fields.percent, at);
+  }
+
+  #building(index: string, percent: unknown, at: number): void {
+    if (this.#detail !== index) this.#enter('index', index);
+    if (percent == null) return;
+    this.#index ??= new Counter();
+    this.#index.set(index, Number(percent), at);
+  }
+
+  #shard(
+    phase: 'read' | 'export' | 'import',
+    { shard, records, skipped }: Record<string, unknown>,
+    schema: string,
+    at: number,
+  ): void {
+    const part = `${schema}/${shard}`;
+    if (skipped) this.#counters[phase].find(part, Number(records));
+    else this.#counters[phase].set(part, Number(records), at);
     // Both run side by side; the import is what there is to wait for.
-    this.#enter(this.#counts.import.size > 0 ? 'import' : phase, null);
-    const samples = this.#samples.get(phase) ?? [];
-    samples.push({ at, done: this.#done(phase) });
-    while (samples.length > 2 && at - (samples[0]?.at ?? at) > RATE_WINDOW_SECONDS * 1000) samples.shift();
-    this.#samples.set(phase, samples);
+    this.#enter(phase === 'export' && this.#counters.import.begun ? 'import' : phase, null);
+  }
+
+  #collection(phase: 'index' | 'verify', schema: string, at: number): void {
+    this.#counters[phase].set(schema, 1, at);
+    this.#enter(phase, null);
   }
 
   #enter(phase: Phase, detail: string | null): void {
     this.#phase = phase;
     this.#detail = detail;
-  }
-
-  #done(phase: Phase): number {
-    if (phase === 'index') return this.#indexed.size;
-    if (phase === 'verify') return this.#verified.size;
-    if (phase !== 'export' && phase !== 'import') return 0;
-    let sum = 0;
-    for (const records of this.#counts[phase].values()) sum += records;
-    return sum;
-  }
-
-  #rate(phase: Phase, at: number): number | null {
-    const samples = this.#samples.get(phase);
-    const first = samples?.[0];
-    if (!samples || !first || samples.length < 2) return null;
-    const seconds = (at - first.at) / 1000;
-    return seconds < 0.5 ? null : (this.#done(phase) - first.done) / seconds;
+    this.#index = null;
   }
 }
-
-const PHASE_OF_STATE: Record<string, Phase> = {
-  Plan: 'plan',
-  MigrateShards: 'export',
-  IndexCollections: 'index',
-  VerifyCollections: 'verify',
-  Publish: 'publish',
-  WriteReport: 'report',
-};

@@ -38,7 +38,7 @@ export async function makePlan(
     sourceVersion,
     options,
     collections: planned.map(({ collection }) => collection),
-    warnings: planned.flatMap(({ collection }) => warningsOf(collection)),
+    warnings: planned.flatMap(({ collection }) => warningsOf(collection, options)),
   };
   return { plan, shards: planned.flatMap(({ shards }) => shards) };
 }
@@ -106,9 +106,12 @@ async function borderIds(
   return borders;
 }
 
-function warningsOf({ collection, dimension, records, schema }: CollectionPlan): string[] {
+function warningsOf(
+  { collection, dimension, records, schema }: CollectionPlan,
+  options: MigrationInput,
+): string[] {
   const warnings: string[] = [];
-  if (schema !== collection)
+  if (schema !== collection && options.schema === undefined)
     warnings.push(`Collection "${collection}" goes to schema "${schema}": its name is no plain identifier.`);
   if (dimension !== null && dimension > 4000 && records > 0)
     warnings.push(

@@ -4,6 +4,7 @@ import type { ChromaSource } from '../chroma/chroma-source.ts';
 import type { CollectionPlan, Plan, ShardItem } from '../contract.ts';
 import { addChecksums } from '../copy/digest.ts';
 import { ShardEncoder } from '../copy/shard-encoder.ts';
+import { VerificationFailed } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import type { Database } from '../postgres/database.ts';
 import { checkUnchanged } from '../shard/export-shard.ts';
@@ -23,6 +24,9 @@ export interface VerifyLiveContext {
   log: Log;
 }
 
+/** Collections without tables that an error names. */
+const NAMED = 10;
+
 /** What one shard's records come to. */
 interface ShardSum {
   number: number;
@@ -36,15 +40,38 @@ interface ShardSum {
  * the tables hold now. Needs neither the run's store nor its ledger, and changes nothing on either side.
  *
  * @param plan a fresh plan of the source, already in `store` with its shards
+ * @throws VerificationFailed if a collection has no tables at all
  */
 export async function verifyLive(
   context: VerifyLiveContext,
   plan: Plan,
   shards: readonly ShardItem[],
 ): Promise<Verification[]> {
+  await requireTables(context.database, plan.collections);
   return pMap(plan.collections, (collection) => verifyOne(context, plan, collection, shards), {
     concurrency: 2,
   });
+}
+
+async function requireTables(database: Database, collections: readonly CollectionPlan[]): Promise<void> {
+  const missing = await database.withClient('verify', async (client) => {
+    const { rows } = await client.query<{ schema: string }>(
+      `select schema from unnest($1::text[]) as schema
+        where (select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where n.nspname = schema and c.relname in ('documents', 'embeddings')) < 2`,
+      [collections.map(({ schema }) => schema)],
+    );
+    return rows.map(({ schema }) => schema);
+  });
+  if (missing.length === 0) return;
+  const named = collections
+    .filter(({ schema }) => missing.includes(schema))
+    .slice(0, NAMED)
+    .map(({ collection, schema }) => `"${collection}" (schema "${schema}")`);
+  const more = missing.length > NAMED ? ` and ${missing.length - NAMED} more` : '';
+  throw new VerificationFailed(
+    `${database.where} has no tables of ${named.join(', ')}${more}: migrate them first, name others with --collections, or the schema with --schema.`,
+  );
 }
 
 async function verifyOne(
