@@ -10,6 +10,9 @@ import { fileURLToPath } from 'node:url';
 
 const NODE_MAJOR = 24;
 
+// Addresses with passwords may stand among the arguments: from here on `ps` shows this instead.
+process.title = 'chroma-to-pgvector';
+
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) await start();
 else await startOn(bundledNode());
 
@@ -38,8 +41,7 @@ function bundledNode() {
 
 async function startOn(node) {
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
-  // A terminal sends Ctrl-C to the child as well; what is sent to this process alone is handed on.
-  process.on('SIGINT', () => undefined);
-  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  // A terminal sends Ctrl-C to the child as well, which takes two at once for one.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
 }

@@ -13,6 +13,9 @@ export interface Interrupt {
   release(): void;
 }
 
+/** One Ctrl-C may come twice, from the terminal and handed on by npm. Milliseconds. */
+const SAME_PRESS = 500;
+
 /**
  * Ctrl-C: the first stops cleanly (children are ended, the ledger and the store stay as they are), the second
  * ends the process at once. Both leave nothing half-done: a shard is in or it is not.
@@ -22,8 +25,13 @@ export interface Interrupt {
 export function onInterrupt(consequence: string): Interrupt {
   const controller = new AbortController();
   const { signal } = controller;
+  let stoppedAt = 0;
   const stop = () => {
-    if (signal.aborted) process.exit(1);
+    if (signal.aborted) {
+      if (performance.now() - stoppedAt > SAME_PRESS) process.exit(1);
+      return;
+    }
+    stoppedAt = performance.now();
     process.stderr.write('\nStopping; once more to stop at once.\n');
     controller.abort(new Interrupted(`Stopped as asked: ${consequence}.`));
   };

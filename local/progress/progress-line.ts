@@ -26,18 +26,26 @@ export function progressLine(view: PhaseView, columns = Number.POSITIVE_INFINITY
     parts.push(`${number.format(done)} of ${number.format(total)} ${unit} (${percent(done / total)})`);
   if (rate && rate >= 1) parts.push(perSecond(rate));
   if (secondsLeft !== null) parts.push(left(secondsLeft));
-  if (exported)
-    parts.push(
-      ['exported', percent(exported.share), exported.rate && perSecond(exported.rate)]
-        .filter(Boolean)
-        .join(' '),
-    );
   if (detail) parts.push(printable(detail));
   if (index) parts.push(percent(index.percent / 100));
   if (index && index.secondsLeft !== null) parts.push(left(index.secondsLeft));
   const line = parts.join('  ').trimEnd();
-  return line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`;
+  // What goes ahead is worth its place only where there is room.
+  if (exported) return withExported(line, exported, columns);
+  return line.length < columns ? line : cut(line, columns);
 }
+
+function withExported(
+  line: string,
+  { share, rate }: { share: number; rate: number | null },
+  columns: number,
+): string {
+  const short = `${line}  exported ${percent(share)}`;
+  const long = rate && rate >= 1 ? `${short} ${perSecond(rate)}` : short;
+  return [long, short, line].find((one) => one.length < columns) ?? cut(line, columns);
+}
+
+const cut = (line: string, columns: number) => `${line.slice(0, Math.max(0, columns - 2))}…`;
 
 const percent = (share: number) => `${Math.floor(share * 100)} %`;
 const perSecond = (rate: number) => `${number.format(rate)}/s`;
@@ -79,7 +87,7 @@ export class ProgressDisplay {
   #draw(): void {
     const view = this.#progress.view(Date.now());
     if (isTerminal(this.#stream)) {
-      this.#stream.write(`${CLEAR_LINE}${progressLine(view, this.#stream.columns)}`);
+      this.#stream.write(`${CLEAR_LINE}${progressLine(view, this.#stream.columns || undefined)}`);
       return;
     }
     const due = Date.now() - this.#lastPlain >= PLAIN_LINE;
