@@ -5,7 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { SourceUnavailable } from '../../src/errors.ts';
+import { whyNot } from './why-not.ts';
 
 /** The native part is hundreds of megabytes: on a cold disk it takes its time. */
 const START_MILLISECONDS = 60_000;
@@ -35,7 +35,8 @@ export async function startEmbeddedChroma(settings: {
 }): Promise<EmbeddedChroma> {
   await mkdir(settings.folder, { recursive: true });
   for (let tried = 1; ; tried++) {
-    const port = settings.port ?? (await freePort());
+    // Another server on the port would answer in the place of this one.
+    const port = await freePort(settings.port);
     const server = spawnServer(settings.folder, port);
     const [said, version] = await Promise.all([untilReady(server, port), readVersion()]);
     if (said === null)
@@ -47,7 +48,7 @@ export async function startEmbeddedChroma(settings: {
       };
     await stop(server);
     const isTaken = /address already in use|not available|os error 98/i.test(said);
-    if (!isTaken || settings.port !== undefined || tried === PORTS_TRIED) throw failure(said);
+    if (!isTaken || settings.port !== undefined || tried === PORTS_TRIED) throw whyNot(said);
   }
 }
 
@@ -103,26 +104,14 @@ async function readVersion(): Promise<string> {
   return stdout.trim().split(' ').at(-1) || 'unknown';
 }
 
-function failure(said: string): SourceUnavailable {
-  const [, glibc] = /GLIBC_([\d.]+)' not found/.exec(said) ?? [];
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
-  if (glibc)
-    return new SourceUnavailable(
-      `The embedded Chroma server needs glibc ${glibc} and this machine has ${header.glibcVersionRuntime}: start a Chroma server elsewhere and pass its address as --source.`,
-    );
-  if (/Cannot find module|Unsupported/.test(said))
-    return new SourceUnavailable(
-      `The embedded Chroma server is not installed for ${process.platform} ${process.arch}: install again with optional packages, or pass the address of a Chroma server as --source.`,
-    );
-  const reason = said.trim().split('\n').at(-1);
-  return new SourceUnavailable(
-    `The embedded Chroma server does not start (${reason}): look at its folder, or pass the address of a Chroma server as --source.`,
-  );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
+/** @param wanted any by default */
+async function freePort(wanted = 0): Promise<number> {
+  const server = createServer().listen(wanted, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    throw whyNot((cause as Error).message);
+  }
   const { port } = server.address() as { port: number };
   server.close();
   await once(server, 'close');
