@@ -44,6 +44,7 @@ export class SharedSession {
   #clients = 0;
   #owner: Client | null = null;
   #working = false;
+  #workedUntil = 0;
   /** Whose settings are in force. */
   #last: Client | null = null;
   #patience: NodeJS.Timeout | null = null;
@@ -100,6 +101,7 @@ export class SharedSession {
       });
     } finally {
       this.#working = false;
+      this.#workedUntil = performance.now();
     }
     if (!isWhole) return null;
     // 'Z', length 5
@@ -152,7 +154,8 @@ export class SharedSession {
   #sendIdleOwnerAway(): void {
     const owner = this.#owner;
     if (!owner || this.#working) return;
-    if (performance.now() - owner.lastHeard < IDLE_IN_TRANSACTION_MILLISECONDS) return;
+    const idleSince = Math.max(owner.lastHeard, this.#workedUntil);
+    if (performance.now() - idleSince < IDLE_IN_TRANSACTION_MILLISECONDS) return;
     owner.end(
       new Fatal(
         '25P03',

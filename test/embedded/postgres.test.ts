@@ -103,6 +103,22 @@ describe('statements', () => {
     );
   });
 
+  it('that are fetched in portions are not mixed with those of others between the portions', async () => {
+    await withClient(server, async (client) => {
+      const fetched = client.query({
+        text: 'select i from generate_series(1, $1) i',
+        values: [10],
+        rows: 3,
+      } as pg.QueryConfig);
+      const others = Promise.all([kept(), kept(), kept()]);
+      assert.deepEqual(
+        (await fetched).rows.map(({ i }) => i),
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+      );
+      await others;
+    });
+  });
+
   it('prepared under one name by two clients stay each its own', async () => {
     await withClient(server, (one) =>
       withClient(server, async (other) => {
