@@ -46,6 +46,9 @@ export async function importShard(
   const manifest = await readManifest(context.store, manifestKey);
   if (!manifest) throw corrupt(context.store, manifestKey, 'is missing');
   try {
+    // Another shard's would be taken for one that is in already, and this shard never come in.
+    if (manifest.run !== run || manifest.schema !== schema || manifest.number !== number)
+      throw corrupt(context.store, manifestKey, "is another shard's");
     const loaded = await context.database.withClient(`import ${run}`, (client) =>
       importInTransaction(client, context, manifest),
     );
@@ -99,18 +102,19 @@ async function loadTable(
   const object = manifest.objects[table] ?? manifest.objects.records;
   if (!object) throw corrupt(store, `${manifest.schema} ${manifest.number}`, 'has no object to load');
   const target = `${pg.escapeIdentifier(incomingSchema(manifest.schema))}.${table}`;
+  const ticker =
+    onProgress && new Ticker(() => onProgress(Math.floor((sent / object.bytes) * manifest.written)));
+  let sent = 0;
+  // Before the COPY begins: one that nobody feeds would fail, with nobody to hear it, when the connection ends.
+  const { stream, check } = await checkedBody(store, object, (bytes) => {
+    sent += bytes;
+    ticker?.tick();
+  });
   const copy = client.query(
     copyFrom(`copy ${target} (${COLUMNS[table].join(', ')}) from stdin (format binary)`, {
       highWaterMark: 1 << 20,
     }),
   );
-  const ticker =
-    onProgress && new Ticker(() => onProgress(Math.floor((sent / object.bytes) * manifest.written)));
-  let sent = 0;
-  const { stream, check } = await checkedBody(store, object, (bytes) => {
-    sent += bytes;
-    ticker?.tick();
-  });
   const { collectionId, dimension } = manifest;
   const body = manifest.objects[table] ? stream : copyOfLines(stream, table, collectionId, dimension);
   try {
