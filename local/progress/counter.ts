@@ -25,7 +25,8 @@ export class Counter {
   /** @param count of the part so far @param at milliseconds */
   set(part: string, count: number, at: number): void {
     this.#raise(part, count);
-    this.#sample(at);
+    this.#samples.push({ at, worked: this.#done - this.#found });
+    this.rate(at);
   }
 
   /** A part that an earlier run has done. */
@@ -35,9 +36,12 @@ export class Counter {
 
   /** Units a second over the last seconds; null before there is enough to tell. */
   rate(at: number): number | null {
+    const begin = at - WINDOW_SECONDS * 1000;
+    // The first sample that is kept says what was done when the window began.
+    while (this.#samples.length > 1 && this.#samples[1]!.at <= begin) this.#samples.shift();
     const first = this.#samples[0];
-    if (!first || this.#samples.length < 2) return null;
-    const seconds = (at - first.at) / 1000;
+    if (!first) return null;
+    const seconds = (at - Math.max(first.at, begin)) / 1000;
     return seconds < LEAST_SECONDS ? null : (this.#done - this.#found - first.worked) / seconds;
   }
 
@@ -52,11 +56,5 @@ export class Counter {
     this.#parts.set(part, (this.#parts.get(part) ?? 0) + more);
     this.#done += more;
     return more;
-  }
-
-  #sample(at: number): void {
-    this.#samples.push({ at, worked: this.#done - this.#found });
-    while (this.#samples.length > 2 && at - this.#samples[0]!.at > WINDOW_SECONDS * 1000)
-      this.#samples.shift();
   }
 }

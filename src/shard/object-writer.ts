@@ -9,25 +9,27 @@ const HIGH_WATER_BYTES = 4 * 1024 * 1024;
 export class ObjectWriter {
   readonly #stream = new PassThrough({ highWaterMark: HIGH_WATER_BYTES });
   readonly #stored: Promise<StoredObject>;
-  #failure: unknown;
 
   constructor(store: ShardStore, key: string) {
     this.#stored = store.write(key, this.#stream);
     // Seen by the next write or by finish; without a handler here the process would end first.
-    this.#stored.catch((error) => {
-      this.#failure = error;
-      this.#stream.destroy();
-    });
+    this.#stored.catch(() => this.#stream.destroy());
   }
 
+  /** Resolves when there is room for more. @throws what the store says when it gives up */
   async write(bytes: Buffer): Promise<void> {
-    if (this.#failure) throw this.#failure;
-    if (bytes.length === 0 || this.#stream.write(bytes)) return;
-    await new Promise<void>((resolve, reject) => {
+    if (bytes.length === 0) return;
+    if (!this.#stream.destroyed && this.#stream.write(bytes)) return;
+    if (!this.#stream.destroyed) await this.#room();
+    // Only a store that gives up destroys the stream, and it tells why later than the stream is closed.
+    if (this.#stream.destroyed) await this.#stored;
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
       const settle = () => {
         this.#stream.off('drain', settle).off('close', settle);
-        if (this.#failure) reject(this.#failure);
-        else resolve();
+        resolve();
       };
       this.#stream.on('drain', settle).on('close', settle);
     });
