@@ -1,8 +1,12 @@
 import type pg from 'pg';
 import ledger from '../../sql/ledger/0001_ledger.sql';
+import plannedAt from '../../sql/ledger/0002_planned_at.sql';
 
 /** Forward only: a migration that was released is never changed, only followed by another. */
-const MIGRATIONS = [{ number: 1, name: '0001_ledger', sql: ledger }];
+const MIGRATIONS = [
+  { number: 1, name: '0001_ledger', sql: ledger },
+  { number: 2, name: '0002_planned_at', sql: plannedAt },
+];
 
 /** Any number; the same for all who migrate the ledger. */
 const LEDGER_LOCK = 0x63687267;

@@ -1,17 +1,30 @@
 /** The ledger's queries on runs, shards and rejects, one function each. They run in the caller's transaction. */
 import type pg from 'pg';
 import type { CollectionPlan, Plan, Reject, RejectReason } from '../contract.ts';
+import { InvalidInput } from '../errors.ts';
 import type { IndexBuildReport, ParameterReport, RunReport, ShardReport } from '../report/report.ts';
 import { incomingSchema } from './collection-schema.ts';
 import { requireOwned } from './schema-owners.ts';
 
+/**
+ * Notes the run, or that it goes on. What the ledger says is done was done by one plan: under another, records of
+ * another source or of another day would pass for those that are asked for now.
+ *
+ * @throws InvalidInput if the run has another plan
+ */
 export async function beginRun(client: pg.Client, plan: Plan): Promise<void> {
-  await client.query(
-    `insert into chroma_migration.runs (run, state, options) values ($1, 'running', $2)
+  const { rowCount } = await client.query(
+    `insert into chroma_migration.runs as known (run, state, options, planned_at) values ($1, 'running', $2, $3)
      on conflict (run) do update
-       set state = 'running', options = excluded.options, seen_at = now(), ended_at = null, error = null`,
-    [plan.run, plan.options],
+       set state = 'running', options = excluded.options, planned_at = excluded.planned_at, seen_at = now(),
+           ended_at = null, error = null
+       where coalesce(known.planned_at = excluded.planned_at, true)`,
+    [plan.run, plan.options, plan.createdAt],
   );
+  if (rowCount === 0)
+    throw new InvalidInput(
+      `Run "${plan.run}" of this database follows another plan than the store's: pass the --store that it was started with, or another --run.`,
+    );
 }
 
 /** Says that the run is alive. By the clock: now() is the transaction's beginning, an import's many minutes ago. */
