@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { MigrationRequest, WriteReportInput } from '../src/contract.ts';
 import type { Log } from '../src/log.ts';
 import type { RunReport } from '../src/report/report.ts';
-import { writeReport } from '../src/report/write-report.ts';
+import { collectReport, type ReportContext, writeReport } from '../src/report/write-report.ts';
 import { keys } from '../src/store/keys.ts';
 import { openStore } from '../src/store/open-store.ts';
 import type { ShardStore } from '../src/store/store.ts';
@@ -29,8 +29,8 @@ export type MigrationSettings = SourceValues &
 
 export interface FinishedMigration {
   report: RunReport;
-  /** Address of the HTML report. */
-  reportUrl: string;
+  /** Address of the HTML report; null if it could not be written. */
+  reportUrl: string | null;
   storeUrl: string;
 }
 
@@ -49,7 +49,8 @@ export async function runMigration(
   settings: MigrationSettings,
   interrupt?: Interrupt,
 ): Promise<FinishedMigration> {
-  const store = openStore(settings.store);
+  const pathStyle = Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
+  const store = openStore(settings.store, { pathStyle });
   const database = openTarget(settings);
   const chroma = openSource(settings);
   const looks = preflight(chroma, database, store);
@@ -78,11 +79,25 @@ export async function runMigration(
   } finally {
     display?.stop();
   }
-  const report =
-    result.status === 'SUCCEEDED'
-      ? await writtenReport(store, settings.run)
-      : (await writeReport({ database, store, log }, failure(settings.run, result, interrupt))).report;
-  return { report, reportUrl: store.urlOf(keys.reportHtml(settings.run)), storeUrl: store.url };
+  const reportUrl = store.urlOf(keys.reportHtml(settings.run));
+  if (result.status === 'SUCCEEDED')
+    return { report: await writtenReport(store, settings.run), reportUrl, storeUrl: store.url };
+  const why = failure(settings.run, result, interrupt);
+  return { ...(await reportFailure({ database, store, log }, why, reportUrl)), storeUrl: store.url };
+}
+
+/** A report that cannot be written, for one on a full disk, is still shown. */
+async function reportFailure(
+  context: ReportContext,
+  why: WriteReportInput,
+  reportUrl: string,
+): Promise<Pick<FinishedMigration, 'report' | 'reportUrl'>> {
+  try {
+    return { report: (await writeReport(context, why)).report, reportUrl };
+  } catch (error) {
+    context.log.warn(`The report could not be written: ${(error as Error).message}`);
+    return { report: await collectReport(context, why), reportUrl: null };
+  }
 }
 
 /** The state machine's last state has written it. */

@@ -47,7 +47,8 @@ export async function writeReport(
   return { run, reportKey, htmlKey, report, htmlUrl: context.store.urlOf(htmlKey) };
 }
 
-async function collectReport(
+/** The report, without writing it: for a run whose store takes nothing any more. Ends the run in the ledger. */
+export async function collectReport(
   { database, store, log }: ReportContext,
   input: WriteReportInput,
 ): Promise<RunReport> {
