@@ -2,7 +2,7 @@
  * The only reader of the environment: turns it into what the engine takes. On AWS the CDK app sets these
  * variables, on one machine the local runner does.
  *
- * STORE_URL      s3://bucket/prefix, or a folder
+ * STORE_URL      s3://bucket/prefix, or a folder; AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL: another S3 than Amazon's
  * CHROMA_URL     address of the Chroma server; CHROMA_HEADERS: JSON object of headers; CHROMA_CA_FILE: PEM
  * DATABASE_URL   on one machine: the whole address
  * DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USER
@@ -36,7 +36,10 @@ function write(level: string, message: string, fields?: Record<string, unknown>)
   process.stdout.write(`${JSON.stringify({ level, message, ...fields })}\n`);
 }
 
-export const openStore = (): ShardStore => openStoreAt(required('STORE_URL'));
+export const openStore = (): ShardStore =>
+  openStoreAt(required('STORE_URL'), {
+    pathStyle: Boolean(settings.AWS_ENDPOINT_URL_S3 || settings.AWS_ENDPOINT_URL),
+  });
 
 export function openChroma(): ChromaSource {
   const headers = settings.CHROMA_HEADERS;

@@ -123,12 +123,14 @@ export class S3Store implements ShardStore {
     // What came down the stream (Chroma broke off, say) keeps its own name.
     if (!(error instanceof Error) || !isFromS3(error)) return error as Error;
     const where = this.urlOf(key);
+    // A system's error is called just that; its code says which one.
+    const name = error.name === 'Error' ? (error as NodeJS.ErrnoException).code : error.name;
     if (REFUSALS.has(error.name))
       return new StoreRefused(
         `The store's ${where} cannot be ${verb} (${error.name}): check the bucket's name and region, and that the credentials may use it.`,
         { cause: error },
       );
-    return new StoreUnavailable(`The store's ${where} could not be ${verb} (${error.name}): run again.`, {
+    return new StoreUnavailable(`The store's ${where} could not be ${verb} (${name}): run again.`, {
       cause: error,
     });
   }
