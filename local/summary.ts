@@ -1,5 +1,5 @@
 import type { RunReport } from '../src/report/report.ts';
-import { duration, printable } from './progress/progress-line.ts';
+import { duration } from './progress/progress-line.ts';
 
 /** What `--json` prints of a run. The keys are a promise to scripts. */
 export function runJson(report: RunReport, paths: { report: string | null; store: string }) {
@@ -61,9 +61,9 @@ export function runSummary(report: RunReport, paths: { report: string | null; st
   if (report.rejected > 0) {
     lines.push('', `Rejected records (${count.format(report.rejected)}):`);
     for (const { schema, id, detail } of report.rejects.slice(0, 10))
-      lines.push(`  ${schema} ${JSON.stringify(printable(id))}: ${detail}`);
+      lines.push(`  ${schema} ${JSON.stringify(id)}: ${detail}`);
   }
-  for (const warning of report.warnings) lines.push('', `Note: ${printable(warning)}`);
+  for (const warning of report.warnings) lines.push('', `Note: ${warning}`);
   lines.push('');
   if (paths.report) lines.push(`Report  ${paths.report}`);
   lines.push(`Store   ${paths.store}`);
@@ -78,7 +78,7 @@ function collectionTable({ collections }: RunReport): string[] {
     const recall = (share: number | null | undefined) => (share == null ? '–' : share.toFixed(3));
     const equal = checksum.source !== null && checksum.source === checksum.target;
     rows.push([
-      printable(plan.collection).slice(0, 40),
+      plan.collection.slice(0, 40),
       plan.schema,
       count.format(plan.records),
       count.format(loaded),

@@ -1,6 +1,6 @@
 import { InvalidInput, MigrationError } from '../../src/errors.ts';
 import { Interrupted } from '../interrupt.ts';
-import { printable } from '../progress/progress-line.ts';
+import { printableLines } from '../progress/progress-line.ts';
 import { failedJson } from '../summary.ts';
 import { type Command, EXIT, type ExitCode } from './command.ts';
 import { commandHelp, PROGRAM, programHelp } from './help.ts';
@@ -67,11 +67,10 @@ function explain(error: unknown, verbose: boolean): void {
   const known = error instanceof MigrationError;
   if (known) complain(message);
   else complain(`Unexpected: ${message}${verbose ? '' : ' (--verbose shows where)'}`);
-  if (verbose) process.stderr.write(`${stack.split('\n').map(printable).join('\n')}\n`);
+  if (verbose) complain(stack);
 }
 
-const complain = (line: string) =>
-  void process.stderr.write(`${line.split('\n').map(printable).join('\n')}\n`);
+const complain = (text: string) => void process.stderr.write(`${printableLines(text)}\n`);
 
 function say(text: string): ExitCode {
   process.stdout.write(`${text}\n`);

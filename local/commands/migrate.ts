@@ -4,7 +4,7 @@ import { type Command, EXIT, type ExitCode } from '../command-line/command.ts';
 import { targetUrl } from '../command-line/values.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres/start.ts';
 import { onInterrupt } from '../interrupt.ts';
-import { printable } from '../progress/progress-line.ts';
+import { printable, printableLines } from '../progress/progress-line.ts';
 import { type FinishedMigration, runMigration } from '../run-migration.ts';
 import {
   outputOptions,
@@ -69,7 +69,7 @@ const exitCodeOf = ({ report: { status, error } }: FinishedMigration): ExitCode 
 export function printRun({ report, reportUrl, storeUrl }: FinishedMigration, json: true | undefined): void {
   const paths = { report: reportUrl, store: storeUrl };
   if (json) process.stdout.write(`${JSON.stringify(runJson(report, paths))}\n`);
-  else process.stdout.write(`${runSummary(report, paths)}\n`);
+  else process.stdout.write(`${printableLines(runSummary(report, paths))}\n`);
   if (report.error) process.stderr.write(`${printable(report.error.message)}\n`);
 }
 

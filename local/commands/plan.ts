@@ -2,6 +2,7 @@ import { MigrationInput } from '../../src/contract.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { planDdl } from '../../src/postgres/collection-schema.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
+import { printableLines } from '../progress/progress-line.ts';
 import { openSource, outputOptions, requestOf, selectionOptions, sourceOptions } from '../source-options.ts';
 import { alignedTable } from '../summary.ts';
 
@@ -24,7 +25,7 @@ export const plan: Command<typeof options> = {
       const ddl = planDdl(made);
       if (values.json)
         process.stdout.write(`${JSON.stringify({ ...made, shards: shards.length, ddl }, null, 2)}\n`);
-      else process.stdout.write(`${planText(made, ddl)}\n`);
+      else process.stdout.write(`${printableLines(planText(made, ddl))}\n`);
       return EXIT.done;
     } finally {
       await chroma.close();

@@ -2,6 +2,7 @@ import { rollback as rollBack } from '../../src/publish/rollback.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
 import { text } from '../command-line/values.ts';
 import { consoleLog } from '../console-log.ts';
+import { printable } from '../progress/progress-line.ts';
 import { openTarget, outputOptions, targetOptions } from '../source-options.ts';
 
 const options = {
@@ -22,7 +23,7 @@ export const rollback: Command<typeof options> = {
     if (values.json) process.stdout.write(`${JSON.stringify(rolledBack)}\n`);
     else
       process.stdout.write(
-        `Collection "${rolledBack.collection}" is what it was before, in schema "${rolledBack.schema}".\n`,
+        `Collection "${printable(rolledBack.collection)}" is what it was before, in schema "${rolledBack.schema}".\n`,
       );
     return EXIT.done;
   },

@@ -15,7 +15,7 @@ import { consoleLog } from '../console-log.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { preflight } from '../preflight.ts';
 import { Progress } from '../progress/progress.ts';
-import { ProgressDisplay, printable } from '../progress/progress-line.ts';
+import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
 import {
   openSource,
   openTarget,
@@ -54,7 +54,7 @@ export const verify: Command<typeof options> = {
       const verifications = await interrupt.stops(verifyAll(values, chroma, folder, progress));
       display?.stop();
       if (values.json) process.stdout.write(`${JSON.stringify({ collections: verifications })}\n`);
-      else process.stdout.write(`${verificationText(verifications)}\n`);
+      else process.stdout.write(`${printableLines(verificationText(verifications))}\n`);
       return verifications.every(({ verified }) => verified) ? EXIT.done : EXIT.failed;
     } finally {
       display?.stop();
@@ -95,14 +95,14 @@ const count = new Intl.NumberFormat('en');
 
 function verificationText(verifications: Verification[]): string {
   const rows = verifications.map(({ collection, verified, records, checksum, searches }) => [
-    printable(collection),
+    collection,
     verified ? 'verified' : 'DIFFERS',
     `${count.format(records.target)} of ${count.format(records.loaded)}`,
     checksum.source === checksum.target ? 'equal' : 'DIFFER',
     searches.recallAt10 === null ? '–' : searches.recallAt10.toFixed(3),
   ]);
   const mismatches = verifications.flatMap(({ collection, mismatches: said }) =>
-    said.map((sentence) => printable(`${collection}: ${sentence}`)),
+    said.map((sentence) => `${collection}: ${sentence}`),
   );
   return [
     ...alignedTable([['collection', '', 'records', 'checksums', 'recall@10'], ...rows], 2),

@@ -62,6 +62,9 @@ export function duration(seconds: number): string {
 /** Names come from outside: a terminal must not take them for commands. */
 export const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, '�');
 
+/** The same of a text of several lines. */
+export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
+
 /**
  * Shows the progress on standard error: one line that changes in a terminal, a plain line now and then in a
  * pipe. `stop` leaves the cursor on an empty line.
