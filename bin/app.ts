@@ -1,4 +1,4 @@
 /** What cdk.json runs. */
 import { createApp } from '../lib/app.ts';
 
-createApp().synth();
+createApp({}, { environment: process.env }).synth();

@@ -1,75 +1,147 @@
-import type { Node } from 'constructs';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { FIELDS, type Fields, type FieldsAsWritten } from './config-fields.ts';
 
 /** Stands where no address was given, so that `cdk synth` works without any; nothing listens there. */
 export const EXAMPLE_CHROMA_URL = 'https://chroma.example.com';
 
-/** What `cdk -c key=value` and cdk.json may say. Context from the command line is text, so numbers are read from it. */
-const Context = z.object({
-  /** Address of the Chroma server that is read. Reachable from the internet. */
-  chromaUrl: z.url({ protocol: /^https?$/, error: 'use http://host:port or https://host' }).optional(),
-  /** Instance class without `db.`. r7g.large has 16 GiB; half of it indexes a million vectors of 1,536 dimensions in memory. */
-  instanceClass: z
-    .string()
-    .regex(/^[a-z]\w*\.\w+$/, 'use a class such as r7g.large')
-    .default('r7g.large'),
-  /** Storage at first, in GiB of gp3; 20 is RDS's least. Growing later costs nothing but time, shrinking is not possible. */
-  storageGib: z.coerce.number().int().min(20).max(65_536).default(100),
-  /** The storage grows by itself up to this, in GiB. */
-  maxStorageGib: z.coerce.number().int().min(20).max(65_536).default(1000),
-  /** Name of the database that the collections arrive in. */
-  databaseName: z
-    .string()
-    .regex(/^[a-z][a-z0-9_]{0,62}$/, 'use lower-case letters, digits and underscores, first a letter')
-    .default('vectors'),
-  /** Postgres role that the functions connect as with IAM authentication. */
-  databaseUser: z
-    .string()
-    .regex(/^[a-z][a-z0-9_]{0,62}$/, 'use lower-case letters, digits and underscores, first a letter')
-    .default('chroma_migration'),
-  /** Memory of the functions that export and import a shard, in MB. They stream, so it does not grow with the shard. */
-  shardMemoryMb: z.coerce.number().int().min(256).max(10_240).default(512),
-  /** Days that the functions' and the executions' logs are kept. */
-  logRetentionDays: z.coerce.number().int().min(1).max(3653).default(90),
-});
+/** What somebody wrote, not yet trusted. */
+export type UntrustedConfig = Readonly<Record<string, unknown>>;
+/** The same as a construct's properties: typed, but with everything optional. */
+export type MigrationSettings = FieldsAsWritten;
 
-export interface MigrationConfig extends Readonly<Omit<z.infer<typeof Context>, 'chromaUrl'>> {
+export interface MigrationConfig extends Omit<Fields, 'chromaUrl' | 'tune'> {
   readonly chromaUrl: string;
   /** False if `chromaUrl` is only the example's: such a stack synthesizes, but has nothing to read. */
   readonly chromaUrlGiven: boolean;
+  readonly tune: NonNullable<Fields['tune']>;
+}
+
+interface Mistake {
+  /** `storageGib`, `vpc.id` */
+  path: string;
+  value: unknown;
+  advice: string;
 }
 
 /**
- * Reads the configuration from the construct tree's context.
- * @throws Error whose one message names every mistake.
+ * Untrusted → parsed, with the default of everything that was not said.
+ * @throws Error whose one message names every mistake, its value and what would be right
  */
-export function readConfig(node: Node): MigrationConfig {
-  const untrusted = Object.fromEntries(
-    Object.keys(Context.shape).map((key) => [key, node.tryGetContext(key)]),
-  );
-  return parseConfig(untrusted);
+export function parseConfig(untrusted: UntrustedConfig): MigrationConfig {
+  const mistakes: Mistake[] = unknownKeys(untrusted);
+  const parsed: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(FIELDS)) {
+    const result = (field as z.ZodType).safeParse(untrusted[key]);
+    if (result.success) parsed[key] = result.data;
+    else mistakes.push(...result.error.issues.map((issue) => mistakeOf(key, untrusted[key], issue)));
+  }
+  // What is not understood is absent here, and a rule that needs it holds its peace.
+  mistakes.push(...contradictions(parsed as Partial<Fields>));
+  if (mistakes.length > 0) throw new Error(sentenceOf(mistakes));
+  return deepFreeze(withDerived(parsed as Fields));
 }
 
-/** @throws Error whose one message names every mistake. */
-export function parseConfig(untrusted: Record<string, unknown>): MigrationConfig {
-  const parsed = Context.superRefine((config, mistakes) => {
-    if (config.maxStorageGib < config.storageGib)
-      mistakes.addIssue({
-        code: 'custom',
-        path: ['maxStorageGib'],
-        message: `${config.maxStorageGib} is less than storageGib ${config.storageGib}`,
-      });
-  }).safeParse(untrusted);
-  if (!parsed.success) {
-    const mistakes = parsed.error.issues.map(
-      ({ path, message }) => `${path.join('.')} = ${JSON.stringify(untrusted[String(path[0])])}: ${message}`,
-    );
-    throw new Error(`The configuration is not understood: ${mistakes.join('; ')}.`);
-  }
-  const { chromaUrl, ...rest } = parsed.data;
-  return Object.freeze({
+function withDerived({ chromaUrl, tune, ...rest }: Fields): MigrationConfig {
+  // A server that may serve others is not retuned unasked.
+  const tunedByDefault = rest.existingDatabase === null ? 'apply' : 'search';
+  return {
     ...rest,
     chromaUrl: chromaUrl ?? EXAMPLE_CHROMA_URL,
-    chromaUrlGiven: chromaUrl !== undefined,
-  });
+    chromaUrlGiven: chromaUrl !== null,
+    tune: tune ?? tunedByDefault,
+  };
+}
+
+function unknownKeys(untrusted: UntrustedConfig): Mistake[] {
+  return Object.keys(untrusted)
+    .filter((key) => !(key in FIELDS))
+    .map((path) => ({ path, value: untrusted[path], advice: 'there is no such setting' }));
+}
+
+function mistakeOf(key: string, whole: unknown, issue: z.core.$ZodIssue): Mistake {
+  let value = whole;
+  for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
+  const path = [key, ...issue.path].join('.');
+  if (issue.code === 'unrecognized_keys')
+    return { path: `${path}.${issue.keys[0]}`, value: '…', advice: 'there is no such setting' };
+  return { path, value, advice: issue.message };
+}
+
+/** Settings that are right each by itself and wrong together. */
+function contradictions(config: Partial<Fields>): Mistake[] {
+  const { storageGib = 0, maxStorageGib = Number.POSITIVE_INFINITY, vpc, existingDatabase } = config;
+  const rules: [wrong: boolean, path: keyof Fields, advice: string][] = [
+    [
+      maxStorageGib < storageGib,
+      'maxStorageGib',
+      `it is less than storageGib ${storageGib}: use as much or more`,
+    ],
+    [
+      Boolean(existingDatabase) && vpc === null,
+      'existingDatabase',
+      'the functions have to stand in its VPC: name that as vpc',
+    ],
+    [
+      config.chromaNetwork === 'vpc' && vpc === null,
+      'chromaNetwork',
+      'the functions have to stand in the VPC of Chroma: name that as vpc',
+    ],
+    [
+      Boolean(config.chromaSecurityGroupId) && config.chromaNetwork === 'public',
+      'chromaSecurityGroupId',
+      'it is of use with chromaNetwork vpc only',
+    ],
+    [
+      config.chromaNetwork === 'vpc' && config.chromaSecurityGroupId === null,
+      'chromaNetwork',
+      'name the security group of Chroma as chromaSecurityGroupId, so that the functions may reach it',
+    ],
+    [
+      Boolean(vpc && vpc.subnetIds.length !== vpc.availabilityZones.length),
+      'vpc',
+      'name one subnet for each availability zone, in the same order',
+    ],
+    [
+      Boolean(vpc && !existingDatabase && vpc.subnetIds.length < 2),
+      'vpc',
+      'RDS asks for subnets in two zones at least: name two',
+    ],
+    [
+      Boolean(
+        existingDatabase &&
+          Boolean(existingDatabase.parameterGroup) !== Boolean(existingDatabase.instanceIdentifier),
+      ),
+      'existingDatabase',
+      'name both instanceIdentifier and parameterGroup to have it tuned, or neither',
+    ],
+    [
+      existingDatabase?.engine === 'aurora' && existingDatabase.parameterGroup !== null,
+      'existingDatabase',
+      "Aurora's storage does without the parameters that are tuned here: leave parameterGroup and instanceIdentifier away",
+    ],
+    [
+      config.tune === 'apply' && existingDatabase?.parameterGroup === null,
+      'tune',
+      'name existingDatabase.parameterGroup and .instanceIdentifier, or use search',
+    ],
+  ];
+  return rules.filter(([wrong]) => wrong).map(([, path, advice]) => ({ path, value: config[path], advice }));
+}
+
+function sentenceOf(mistakes: readonly Mistake[]): string {
+  const each = mistakes.map(({ path, value, advice }) => `  ${path} = ${shown(value)}: ${advice}`);
+  return ['The configuration is not understood:', ...each].join('\n');
+}
+
+/** A value for a sentence, without what may be a password. */
+function shown(value: unknown): string {
+  if (value === undefined) return '(nothing)';
+  if (typeof value === 'string') return JSON.stringify(value.replace(/\/\/[^/]*@/, '//…@'));
+  return typeof value === 'object' && value !== null ? '{…}' : JSON.stringify(value);
+}
+
+function deepFreeze<Value extends object>(value: Value): Value {
+  for (const inner of Object.values(value))
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner);
+  return Object.freeze(value);
 }

@@ -1,7 +1,8 @@
 import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import { STEPFUNCTIONS_USE_DISTRIBUTED_MAP_RESULT_WRITER_V2 } from 'aws-cdk-lib/cx-api';
 import type { Construct } from 'constructs';
-import { type MigrationConfig, readConfig } from './config.ts';
+import { type MigrationConfig, parseConfig } from './config.ts';
+import { type ConfigSources, gatherConfig } from './config-sources.ts';
 import { Network } from './network.ts';
 import { ShardStore } from './shard-store.ts';
 import { Steps } from './steps.ts';
@@ -10,9 +11,9 @@ import { Workflow } from './workflow.ts';
 
 /** The table of contents: what there is, and what knows what. */
 export class MigrationStack extends Stack {
-  constructor(scope: Construct, id: string, props?: StackProps) {
+  constructor(scope: Construct, id: string, props: StackProps & ConfigSources = {}) {
     super(scope, id, props);
-    const config = readConfig(this.node);
+    const config = parseConfig(gatherConfig(this.node, props));
     this.#warnOf(config);
 
     // Without this key CDK drops every ResultWriter without a word; set here for apps that have no cdk.json of ours.
