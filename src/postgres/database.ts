@@ -1,4 +1,5 @@
 import pg from 'pg';
+import session from '../../sql/session.sql';
 import { badSslMode, toMigrationError } from './errors.ts';
 
 export interface DatabaseSettings {
@@ -53,6 +54,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
     client.on('error', () => undefined);
     try {
       await client.connect();
+      await client.query(session);
       return client;
     } catch (error) {
       await client.end().catch(() => undefined);

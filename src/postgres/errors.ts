@@ -85,7 +85,10 @@ export function toMigrationError(error: unknown, where: string, user: string): u
   if (code === SQLSTATE.insufficientPrivilege)
     return new TargetRefused(`${at} refused a privilege (${message}): grant it to user "${user}".`, cause);
   if (code === SQLSTATE.readOnlyTransaction)
-    return new TargetRefused(`${at} is read-only: pass the address of the primary server.`, cause);
+    return new TargetRefused(
+      `${at} is read-only: pass the address of the primary server, or reset default_transaction_read_only.`,
+      cause,
+    );
   if (code === SQLSTATE.diskFull || /no space left/i.test(message))
     return new TargetFull(
       `${at} has no space left on its disk: enlarge it, then go on with the same --run.`,
