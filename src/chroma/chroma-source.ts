@@ -1,5 +1,6 @@
 import { CollectionNotFound } from '../errors.ts';
 import { ChromaHttp, type ChromaSettings } from './http.ts';
+import type { Allocate } from './receive.ts';
 import { type Page, scanPage } from './scan-page.ts';
 
 /** A collection as Chroma's API describes it. */
@@ -80,16 +81,17 @@ export class ChromaSource {
     include: readonly Include[],
     capacity = 0,
   ): Promise<Page> {
-    return scanPage(await this.pageBytes(address, range, include), capacity);
+    return scanPage(await this.pageBytes(address, range, include), new Float32Array(capacity));
   }
 
-  /** The same as {@link page}, as the bytes that came. */
+  /** The same as {@link page}, as the bytes that came. @param allocate gives the memory that they are read to */
   async pageBytes(
     address: CollectionAddress,
     range: { offset: number; limit: number },
     include: readonly Include[],
+    allocate?: Allocate,
   ): Promise<Buffer> {
-    return this.#http.bytes('POST', `${collectionPath(address)}/get`, { ...range, include });
+    return this.#http.bytes('POST', `${collectionPath(address)}/get`, { ...range, include }, allocate);
   }
 
   /** The `count` nearest records of each query, with Chroma's own distances. */

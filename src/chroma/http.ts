@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Pool, errors as undiciErrors } from 'undici';
+import { Pool } from 'undici';
 import {
   CollectionNotFound,
-  MigrationError,
+  type MigrationError,
   SourceRefused,
   SourceThrottled,
   SourceUnavailable,
 } from '../errors.ts';
+import { type Allocate, AnswerTooLong, receive } from './receive.ts';
 
 export interface ChromaSettings {
   /** `http(s)://host:port`, optionally with a path below which the API lies. */
@@ -30,6 +31,8 @@ export class ChromaHttp {
   readonly origin: string;
   readonly #path: string;
   readonly #headers: Record<string, string>;
+  /** Headers' values and their parts, as `Bearer TOKEN` has two. */
+  readonly #secrets: readonly string[];
   readonly #pool: Pool;
 
   constructor(settings: ChromaSettings, connections = 16) {
@@ -37,16 +40,19 @@ export class ChromaHttp {
     this.origin = url.origin;
     this.#path = url.pathname.replace(/\/+$/, '');
     this.#headers = { accept: 'application/json', ...settings.headers };
-    if (url.username !== '') {
-      const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-      this.#headers.authorization ??= `Basic ${Buffer.from(pair).toString('base64')}`;
-    }
+    const user = decodeURIComponent(url.username);
+    const password = decodeURIComponent(url.password);
+    if (user !== '')
+      this.#headers.authorization ??= `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+    const { accept: _, ...own } = this.#headers;
+    this.#secrets = [...Object.values(own).flatMap((value) => [value, ...value.split(' ')]), password].filter(
+      (secret) => secret.length > 3,
+    );
     this.#pool = new Pool(url.origin, {
       connections,
       connect: { timeout: 10_000, ...(settings.ca ? { ca: settings.ca } : {}) },
       headersTimeout: SILENCE_MILLISECONDS,
       bodyTimeout: SILENCE_MILLISECONDS,
-      maxResponseSize: MAX_RESPONSE_BYTES,
     });
   }
 
@@ -62,12 +68,17 @@ export class ChromaHttp {
     }
   }
 
-  /** The body of the answer. Tries again what may pass by itself. */
-  async bytes(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Buffer> {
+  /** The body of the answer. Tries again what may pass by itself. @param allocate gives the memory that it is read to */
+  async bytes(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+    allocate: Allocate = Buffer.allocUnsafeSlow,
+  ): Promise<Buffer> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once(method, path, text);
+        return await this.#once(method, path, text, allocate);
       } catch (error) {
         const passing = error instanceof SourceUnavailable || error instanceof SourceThrottled;
         if (!passing || attempt === TRIES) throw error;
@@ -81,30 +92,24 @@ export class ChromaHttp {
     await this.#pool.destroy();
   }
 
-  async #once(method: 'GET' | 'POST', path: string, body: string | undefined): Promise<Buffer> {
-    try {
-      const {
-        statusCode,
-        headers,
-        body: answer,
-      } = await this.#pool.request({
-        method,
-        path: `${this.#path}${path}`,
-        headers:
-          body === undefined ? this.#headers : { ...this.#headers, 'content-type': 'application/json' },
-        body,
-      });
-      // arrayBuffer() joins the chunks once, into memory of its own.
-      const bytes = Buffer.from(await answer.arrayBuffer());
-      if (statusCode === 200) return bytes;
-      throw this.#refusal(statusCode, path, bytes, headers['retry-after']);
-    } catch (error) {
-      throw error instanceof MigrationError ? error : this.#unavailable(error);
-    }
+  async #once(
+    method: 'GET' | 'POST',
+    path: string,
+    body: string | undefined,
+    allocate: Allocate,
+  ): Promise<Buffer> {
+    const headers =
+      body === undefined ? this.#headers : { ...this.#headers, 'content-type': 'application/json' };
+    const request = { method, path: `${this.#path}${path}`, headers, body };
+    const answer = await receive(this.#pool, request, allocate, MAX_RESPONSE_BYTES).catch((error) => {
+      throw this.#unavailable(error);
+    });
+    if (answer.status === 200) return answer.body;
+    throw this.#refusal(answer.status, path, answer.body, answer.headers['retry-after']);
   }
 
   #refusal(status: number, path: string, body: Buffer, retryAfter: unknown): MigrationError {
-    const said = explanation(body);
+    const said = explanation(body, this.#secrets);
     const where = `Chroma at ${this.origin}`;
     if (status === 429)
       return new SourceThrottled(
@@ -136,7 +141,7 @@ export class ChromaHttp {
 
   #unavailable(error: unknown): MigrationError {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (error instanceof undiciErrors.ResponseExceededMaxSizeError)
+    if (error instanceof AnswerTooLong)
       return new SourceRefused(
         `Chroma at ${this.origin} sent an answer of more than ${MAX_RESPONSE_BYTES} bytes: check that it is a Chroma server.`,
         { cause: error },
@@ -168,12 +173,13 @@ const REASONS: Record<string, string> = {
 };
 
 /** What the server said, short and on one line: it is somebody else's text. */
-function explanation(body: Buffer): string {
+function explanation(body: Buffer, secrets: readonly string[]): string {
   try {
     const { message, error } = JSON.parse(body.toString('utf8')) as { message?: unknown; error?: unknown };
-    const text = String(message ?? error ?? '')
-      .replaceAll(/[\p{Cc}\s]+/gu, ' ')
-      .trim();
+    let text = String(message ?? error ?? '');
+    // A proxy may say which credentials it was sent.
+    for (const secret of secrets) text = text.replaceAll(secret, '…');
+    text = text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
     return text === '' ? '' : ` (${text.slice(0, 200)})`;
   } catch {
     return '';

@@ -10,7 +10,7 @@ export function scanLines(bytes: Buffer): Page {
   const scanner = new Scanner(bytes);
   const columns: Record<string, Spans> = {};
   for (const name of ['id', 'document', 'metadata', 'uri']) columns[name] = { starts: [], ends: [] };
-  const embeddings = emptyEmbeddings(64 * 1024);
+  const embeddings = emptyEmbeddings(new Float32Array(64 * 1024));
   let length = 0;
   try {
     while (!scanner.atEnd()) {

@@ -37,10 +37,10 @@ export interface Embeddings {
 }
 
 /**
- * @param capacity components to make room for: records × dimension
+ * @param room for the components: records × dimension; what is too small is replaced
  * @throws SourceUnavailable if the bytes are not what `get` answers; a cut answer looks like this, so it is worth another try
  */
-export function scanPage(bytes: Buffer, capacity: number): Page {
+export function scanPage(bytes: Buffer, room: Float32Array = new Float32Array(0)): Page {
   if (!isUtf8(bytes)) throw broken('its text is not UTF-8');
   const scanner = new Scanner(bytes);
   const page: Page = {
@@ -54,7 +54,7 @@ export function scanPage(bytes: Buffer, capacity: number): Page {
   };
   try {
     scanner.members((key) => {
-      if (key === 'embeddings') page.embeddings = scanner.isNull() ? null : scanner.matrix(capacity);
+      if (key === 'embeddings') page.embeddings = scanner.isNull() ? null : scanner.matrix(room);
       else if (key === 'ids') page.ids = scanner.elements();
       else if (key === 'documents' || key === 'uris' || key === 'metadatas')
         page[key] = scanner.isNull() ? null : scanner.elements();

@@ -61,9 +61,9 @@ export class Scanner {
     return spans;
   }
 
-  /** An array of arrays of numbers, as float32. */
-  matrix(capacity: number): Embeddings {
-    const result = emptyEmbeddings(capacity);
+  /** An array of arrays of numbers, as float32. @param room for them; what is too small is replaced */
+  matrix(room: Float32Array): Embeddings {
+    const result = emptyEmbeddings(room);
     this.#expect(OPEN_BRACKET);
     if (this.#take(CLOSE_BRACKET)) return result;
     do this.embedding(result);
@@ -283,9 +283,9 @@ function digitsValue(four: number, count: number): number {
   return (pairs & 0xff) * 100 + (pairs >>> 16);
 }
 
-export const emptyEmbeddings = (capacity: number): Embeddings => ({
+export const emptyEmbeddings = (room: Float32Array): Embeddings => ({
   spans: { starts: [], ends: [] },
-  components: new Float32Array(capacity),
+  components: room,
   offsets: [0],
   finite: [],
 });

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { ALL_PARTS, type ChromaSource } from '../chroma/chroma-source.ts';
-import type { Page } from '../chroma/scan-page.ts';
+import { type Page, scanPage } from '../chroma/scan-page.ts';
 import type { ShardItem } from '../contract.ts';
+import { PageMemory } from './page-memory.ts';
 
 /**
  * Pages that are asked for at the same time. One reader leaves the server idle while its page is parsed;
@@ -9,24 +10,42 @@ import type { ShardItem } from '../contract.ts';
  */
 export const READERS = 4;
 
-/** Pages in Chroma's order, READERS of them on their way at a time. */
+/** Pages that are on their way or wait for their turn: the next is asked for when one comes, not when it is read. */
+const PAGES_AHEAD = 2 * READERS;
+
+/** Pages in Chroma's order. A page and what points into it are valid until the next is asked for. */
 export async function* pagesInOrder(chroma: ChromaSource, shard: ShardItem): AsyncGenerator<Page> {
+  const memory = new PageMemory();
   const end = shard.offset + shard.records;
-  const underWay: Promise<Page>[] = [];
+  const ahead: Promise<Buffer>[] = [];
+  let readers = 0;
   let next = shard.offset;
   const ask = () => {
-    const limit = Math.min(shard.pageSize, end - next);
-    const page = chroma.page(shard, { offset: next, limit }, ALL_PARTS, limit * shard.dimension);
-    // A page that fails while an earlier one is awaited must not end the process.
-    page.catch(() => undefined);
-    underWay.push(page);
-    next += limit;
+    while (readers < READERS && ahead.length < PAGES_AHEAD && next < end) {
+      const range = { offset: next, limit: Math.min(shard.pageSize, end - next) };
+      next += range.limit;
+      readers++;
+      const page = chroma.pageBytes(shard, range, ALL_PARTS, memory.take).finally(() => {
+        readers--;
+        ask();
+      });
+      // A page that fails while an earlier one is awaited must not end the process.
+      page.catch(() => undefined);
+      ahead.push(page);
+    }
   };
-  for (;;) {
-    while (underWay.length < READERS && next < end) ask();
-    const page = underWay.shift();
-    if (!page) return;
-    yield await page;
+  try {
+    for (;;) {
+      ask();
+      const answer = ahead.shift();
+      if (!answer) return;
+      const bytes = await answer;
+      yield scanPage(bytes, memory.components(shard.pageSize * shard.dimension));
+      memory.giveBack(bytes);
+    }
+  } finally {
+    // Who stops early wants no further pages.
+    next = end;
   }
 }
 
