@@ -39,9 +39,8 @@ export async function buildResources(
   const budget = Math.max(maintenance, memory * BUDGET_SHARE);
   const needed = graphBytes(collection) * GRAPH_MARGIN;
   const exclusive = needed > budget * LARGE_SHARE;
-  const bytes = exclusive
-    ? Math.min(needed, budget)
-    : Math.max(needed, Math.min(maintenance, budget / SMALL_BUILDS));
+  // Nobody else builds beside an exclusive one: a graph that outgrew its estimate would cost far more than memory.
+  const bytes = exclusive ? budget : Math.max(needed, Math.min(maintenance, budget / SMALL_BUILDS));
   return {
     exclusive,
     maintenanceKilobytes: Math.max(1024, Math.ceil(bytes / 1024)),

@@ -17,9 +17,10 @@ export const limitLockWait = (client: pg.Client) =>
   client.query(`set local lock_timeout = ${LOCK_MILLISECONDS}`);
 
 /**
- * Locks the tables of collections against readers and writers. All at once and before anything moves: a query that
- * names two tables would else see one old and one new. A query that names a search function and a table beside it
- * may still do so: Postgres looks functions up without a lock.
+ * Locks the tables of collections against readers and writers, before anything moves: moving takes the same locks
+ * one by one, and the first readers would wait while it works through the rest. A query that names both tables
+ * holds one of them and so is never between two versions; one that names a search function and a table beside it
+ * may be, since Postgres looks functions up without a lock.
  */
 export async function lockTables(client: pg.Client, schemas: readonly string[]): Promise<void> {
   if (schemas.length === 0) return;
