@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { InvalidInput } from '../../src/errors.ts';
 import { type Command, EXIT, type ExitCode } from '../command-line/command.ts';
@@ -73,9 +74,11 @@ export function printRun({ report, reportUrl, storeUrl }: FinishedMigration, jso
   if (report.error) process.stderr.write(`${printable(report.error.message)}\n`);
 }
 
-/** `run-20261124-134502`: sorts by time and can be typed. */
-export const newRunName = (prefix: string): string =>
-  `${prefix}-${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}`;
+/** `run-20261124-134502-5f3a`: sorts by time, can be typed, and is another one for who starts in the same second. */
+export const newRunName = (prefix: string): string => {
+  const second = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  return `${prefix}-${second}-${randomBytes(2).toString('hex')}`;
+};
 
 /** An embedded database needs a folder of this machine, wherever the shards lie. */
 const embeddedFolder = (store: string) => (/^s3:/.test(store) ? DEFAULT_STORE : store);
