@@ -27,9 +27,21 @@ export const buildPurpose = (run: string, schema: string): string =>
     .digest('hex')
     .slice(0, 24)}`;
 
-/** Looks at the catalogue and at what the server is doing. */
+/** Looks at what the server is doing, and then at the catalogue. */
 export async function indexState(client: pg.Client, run: string, schema: string): Promise<IndexState> {
   const incoming = pg.escapeIdentifier(incomingSchema(schema));
+  // Nobody else sees the catalogue's row of an index before it is committed: its name is in the ledger.
+  const builds = await client.query<{ index: string | null; percent: number | null }>(
+    `select (select index from chroma_migration.index_builds
+              where run = $2 and schema = $3 and state = 'building' order by started_at desc limit 1) as index,
+            round(100.0 * case when p.tuples_total > 0 then p.tuples_done::numeric / p.tuples_total
+                               when p.blocks_total > 0 then p.blocks_done::numeric / p.blocks_total end)::integer as percent
+       from pg_stat_activity a
+       left join pg_stat_progress_create_index p using (pid)
+      where a.application_name = $1 and a.pid <> pg_backend_pid() and a.state = 'active'`,
+    [`chroma-to-pgvector ${buildPurpose(run, schema)}`, run, schema],
+  );
+  // Read second: a build that has ended by the first look is in the catalogue by now.
   const { rows } = await client.query<{ name: string; valid: boolean }>(
     `select c.relname as name, i.indisvalid as valid
        from pg_index i join pg_class c on c.oid = i.indexrelid
@@ -38,16 +50,6 @@ export async function indexState(client: pg.Client, run: string, schema: string)
      select conname, convalidated from pg_constraint
       where conrelid in (to_regclass($1), to_regclass($2)) and contype = 'f'`,
     [`${incoming}.documents`, `${incoming}.embeddings`],
-  );
-  const builds = await client.query<{ index: string | null; percent: number | null }>(
-    `select c.relname as index,
-            round(100.0 * case when p.tuples_total > 0 then p.tuples_done::numeric / p.tuples_total
-                               when p.blocks_total > 0 then p.blocks_done::numeric / p.blocks_total end)::integer as percent
-       from pg_stat_activity a
-       left join pg_stat_progress_create_index p using (pid)
-       left join pg_class c on c.oid = p.index_relid
-      where a.application_name = $1 and a.pid <> pg_backend_pid() and a.state = 'active'`,
-    [`chroma-to-pgvector ${buildPurpose(run, schema)}`],
   );
   return {
     valid: new Set(rows.filter(({ valid }) => valid).map(({ name }) => name)),

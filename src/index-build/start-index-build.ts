@@ -10,7 +10,7 @@ import { tablesOf } from '../postgres/ledger.ts';
 import { requireOwned } from '../postgres/schema-owners.ts';
 import { type BuildResources, buildResources } from './build-memory.ts';
 import { buildPurpose, definitionsOf, indexState } from './index-state.ts';
-import { finishBuild, noteBuild, noteFailure } from './ledger.ts';
+import { finishBuild, finishLeftBuilds, noteBuild, noteFailure } from './ledger.ts';
 import { waitSeconds } from './wait.ts';
 
 export interface IndexBuildContext {
@@ -118,6 +118,7 @@ class Builder {
   async buildMissing(): Promise<void> {
     const { schema } = this.#collection;
     const { valid, invalid } = await indexState(this.#client, this.#plan.run, schema);
+    await finishLeftBuilds(this.#client, this.#plan.run, schema, valid);
     for (const name of invalid)
       await this.#client.query(
         `drop index ${pg.escapeIdentifier(incomingSchema(schema))}.${pg.escapeIdentifier(name)}`,

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { IndexBuildFailed } from '../../src/errors.ts';
+import { checkIndexBuild } from '../../src/index-build/check-index-build.ts';
+import { startIndexBuild } from '../../src/index-build/start-index-build.ts';
+import type { Log } from '../../src/log.ts';
+import { silentLog } from '../../src/log.ts';
+import {
+  collectionPlan,
+  index,
+  load,
+  planOf,
+  prepare,
+  startTarget,
+  type TestTarget,
+} from '../postgres/target-run.ts';
+
+let target: TestTarget;
+before(async () => {
+  target = await startTarget();
+});
+after(() => target.stop());
+beforeEach(async () => {
+  await target.rows('drop schema if exists docs__incoming, more__incoming, chroma_migration cascade');
+});
+
+const indexNames = async (schema = 'docs') =>
+  (
+    await target.rows<{ name: string }>(
+      `select indexname as name from pg_indexes where schemaname = '${schema}__incoming' order by 1`,
+    )
+  ).map(({ name }) => name);
+
+const builds = () =>
+  target.rows<{ index: string; state: string; error: string | null }>(
+    'select index, state, error from chroma_migration.index_builds order by started_at',
+  );
+
+test('one call builds the keys and indexes of a small collection, and says which it builds', async () => {
+  const plan = planOf('run');
+  await prepare(target, plan);
+  await load(target, plan.collections[0]!);
+  const said: string[] = [];
+  const log: Log = { info: (_, fields) => fields?.index && said.push(String(fields.index)), warn() {} };
+  const context = { database: target.database, log, patienceMilliseconds: 60_000 };
+  const output = await startIndexBuild(context, plan, { run: 'run', schema: 'docs', looks: 3 });
+  assert.equal(output.state, 'valid');
+  const expected = [
+    ...['documents_pkey', 'embeddings_pkey', 'idx_embeddings_document_id', 'embeddings_document_id_fkey'],
+    ...['idx_documents_source_id', 'documents_file_path_chunk_index_key', 'idx_documents_file_path'],
+    ...['idx_documents_metadata', 'idx_embeddings_vector'],
+  ];
+  assert.deepEqual(said, expected);
+  assert.deepEqual(
+    (await builds()).map(({ index: name, state }) => `${name} ${state}`),
+    expected.map((name) => `${name} valid`),
+  );
+});
+
+test('what stands is not built again', async () => {
+  const plan = planOf('run');
+  await prepare(target, plan);
+  await load(target, plan.collections[0]!);
+  await index(target, plan);
+  const oids = () =>
+    target.rows(
+      `select indexrelid from pg_index where indrelid in ('docs__incoming.documents'::regclass, 'docs__incoming.embeddings'::regclass) order by 1`,
+    );
+  const before = await oids();
+  await target.rows('drop index docs__incoming.idx_documents_metadata');
+  assert.equal((await index(target, plan)).state, 'valid');
+  const after = await oids();
+  assert.equal(after.length, before.length);
+  assert.equal(
+    after.filter((one) => !before.some((other) => JSON.stringify(one) === JSON.stringify(other))).length,
+    1,
+  );
+});
+
+for (const { what, update, unique, plain } of [
+  {
+    what: 'chunks with places of their own',
+    update: "file_path = 'a.md', chunk_index = (metadata ->> 'n')::integer",
+    unique: true,
+    plain: true,
+  },
+  {
+    what: 'chunks that share a place',
+    update: "file_path = 'a.md', chunk_index = 1",
+    unique: false,
+    plain: true,
+  },
+  { what: 'records without a path', update: 'file_path = null', unique: true, plain: true },
+  // What compresses well would fit, however long.
+  {
+    what: 'a path too long for a btree',
+    update: `file_path = (select string_agg(md5(n::text), '') from generate_series(1, 200) n), chunk_index = (metadata ->> 'n')::integer`,
+    unique: false,
+    plain: false,
+  },
+])
+  test(`the data decide whether (file_path, chunk_index) is unique: ${what}`, async () => {
+    const plan = planOf('run');
+    await prepare(target, plan);
+    await load(target, plan.collections[0]!);
+    await target.rows(`update docs__incoming.documents set ${update}`);
+    assert.equal((await index(target, plan)).state, 'valid');
+    const names = await indexNames();
+    assert.equal(names.includes('documents_file_path_chunk_index_key'), unique);
+    assert.equal(names.includes('idx_documents_file_path'), plain);
+  });
+
+test('ids of any length can be looked up by an index', async () => {
+  const plan = planOf('run');
+  await prepare(target, plan);
+  await load(target, plan.collections[0]!);
+  await target.rows(
+    `update docs__incoming.documents set source_id = source_id || (select string_agg(md5(n::text), '') from generate_series(1, 500) n)`,
+  );
+  assert.equal((await index(target, plan)).state, 'valid');
+});
+
+test('data that an index cannot take fail the build with the reason, and the ledger keeps it', async () => {
+  const plan = planOf('run');
+  await prepare(target, plan);
+  await load(target, plan.collections[0]!);
+  await target.rows('insert into docs__incoming.documents select * from docs__incoming.documents limit 1');
+  await assert.rejects(index(target, plan), (error: Error) => {
+    assert.ok(error instanceof IndexBuildFailed);
+    assert.match(
+      error.message,
+      /documents_pkey of collection "docs".*could not create unique index.*--run run/,
+    );
+    return true;
+  });
+  const [build] = await builds();
+  assert.equal(build!.state, 'failed');
+  assert.match(build!.error!, /could not create unique index/);
+});
+
+test('a collection that never held a record has no vector index, and needs none', async () => {
+  const plan = planOf('run', [collectionPlan({ dimension: null, records: 0 })]);
+  await prepare(target, plan);
+  assert.equal((await index(target, plan)).state, 'valid');
+  assert.equal((await indexNames()).includes('idx_embeddings_vector'), false);
+});
+
+test('a look at a collection that nobody builds says to start, and waits grow with the looks', async () => {
+  const plan = planOf('run');
+  await prepare(target, plan);
+  const context = { database: target.database, log: silentLog };
+  const waits: number[] = [];
+  for (let looks = 0; looks < 9; looks++) {
+    const output = await checkIndexBuild(context, { run: 'run', schema: 'docs', looks });
+    assert.deepEqual([output.state, output.looks], ['stopped', looks + 1]);
+    waits.push(output.waitSeconds);
+  }
+  assert.deepEqual(
+    waits,
+    [...waits].sort((a, b) => a - b),
+  );
+  assert.ok(waits[0]! <= 2 && waits.at(-1)! >= 30 && waits.at(-1)! <= 300);
+});
+
+test('a build leaves no lock and no setting behind', async () => {
+  const plan = planOf('run', [collectionPlan(), collectionPlan({ schema: 'more' })]);
+  await prepare(target, plan);
+  for (const collection of plan.collections) await load(target, collection);
+  await Promise.all(plan.collections.map(({ schema }) => index(target, plan, schema)));
+  assert.deepEqual(await target.rows(`select from pg_locks where locktype = 'advisory'`), []);
+  const [settings] = await target.rows<{ source: string }>(
+    `select count(*)::integer as changed from pg_settings where name in ('maintenance_work_mem', 'client_min_messages', 'statement_timeout') and source = 'session'`,
+  );
+  assert.deepEqual(settings, { changed: 0 });
+});

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { CollectionPlan, Plan } from '../../src/contract.ts';
+import { checkIndexBuild } from '../../src/index-build/check-index-build.ts';
+import { startIndexBuild } from '../../src/index-build/start-index-build.ts';
+import { type Log, silentLog } from '../../src/log.ts';
+import {
+  collectionPlan,
+  load,
+  planOf,
+  prepare,
+  startTarget,
+  type TestTarget,
+} from '../postgres/target-run.ts';
+
+/** The server's own setting, which is the whole budget here: more than a quarter of it makes a build large. */
+const BUDGET = '32MB';
+/** Some seconds of work and a graph of 10 MB. */
+const LARGE = { records: 3000, dimension: 32, hnsw: { m: 48, efConstruction: 400, efSearch: 100 } };
+/** As slow, by its many candidates, and a graph of 6 MB. */
+const SMALL = { records: 3000, dimension: 32, hnsw: { m: 24, efConstruction: 1000, efSearch: 100 } };
+
+let target: TestTarget;
+before(async () => {
+  target = await startTarget();
+  const [{ name }] = (await target.rows<{ name: string }>('select current_database() as name')) as [
+    { name: string },
+  ];
+  await target.rows(`alter database ${name} set maintenance_work_mem = '${BUDGET}'`);
+});
+after(() => target.stop());
+
+async function loaded(run: string, ...collections: Partial<CollectionPlan>[]): Promise<Plan> {
+  // A server of so little memory that its own maintenance_work_mem is the budget.
+  const plan = planOf(
+    run,
+    collections.map((different) => collectionPlan(different)),
+    { instanceMemoryBytes: 1024 },
+  );
+  await prepare(target, plan);
+  for (const collection of plan.collections) await load(target, collection);
+  return plan;
+}
+
+const start = (plan: Plan, schema: string, patienceMilliseconds = 60_000) =>
+  startIndexBuild({ database: target.database, log: silentLog, patienceMilliseconds }, plan, {
+    ...{ run: plan.run, schema, looks: 0 },
+  });
+const look = (plan: Plan, schema: string, log: Log = silentLog) =>
+  checkIndexBuild({ database: target.database, log }, { run: plan.run, schema, looks: 0 });
+
+/** Starts with so little patience that the vector index is left to the server. */
+async function leaveVectorIndex(plan: Plan, schema: string): Promise<void> {
+  for (;;) {
+    const { state, index } = await start(plan, schema, 300);
+    assert.equal(state, 'building');
+    if (index === 'idx_embeddings_vector') return;
+    while ((await look(plan, schema)).state === 'building') await sleep(20);
+  }
+}
+
+async function waitUntilStopped(plan: Plan, schema: string, log?: Log): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while ((await look(plan, schema, log)).state === 'building') {
+    assert.ok(Date.now() < deadline, 'the build does not end');
+    await sleep(100);
+  }
+}
+
+const vectorIndexOid = async (schema: string) =>
+  (
+    await target.rows<{ oid: number }>(
+      `select indexrelid as oid from pg_index where indexrelid = to_regclass('${schema}__incoming.idx_embeddings_vector') and indisvalid`,
+    )
+  )[0]?.oid;
+
+test('a build goes on when its starter leaves, shows its percentage, and is not begun again', async () => {
+  const plan = await loaded('leave', { schema: 'leave', ...LARGE });
+  await leaveVectorIndex(plan, 'leave');
+  const second = await start(plan, 'leave');
+  assert.equal(second.state, 'building', 'a second starter finds it being built');
+  const said: { index?: unknown; percent?: unknown }[] = [];
+  await waitUntilStopped(plan, 'leave', { info: (_, fields) => said.push(fields!), warn() {} });
+  const percents = said.flatMap(({ percent }) => (typeof percent === 'number' ? [percent] : []));
+  assert.ok(
+    percents.length > 0 && percents.every((percent) => percent >= 0 && percent <= 100),
+    String(percents),
+  );
+  assert.ok(said.some(({ index }) => index === 'idx_embeddings_vector'));
+  const oid = await vectorIndexOid('leave');
+  assert.ok(oid, 'the server has built it without its client');
+  assert.equal((await start(plan, 'leave')).state, 'valid');
+  assert.equal(await vectorIndexOid('leave'), oid);
+  const [build] = await target.rows(
+    `select state, finished_at is not null as finished from chroma_migration.index_builds where run = 'leave' and index = 'idx_embeddings_vector'`,
+  );
+  assert.deepEqual(build, { state: 'valid', finished: true });
+});
+
+test('a build survives the SIGKILL of the process that started it', async () => {
+  const plan = await loaded('killed', { schema: 'killed', ...LARGE });
+  const child = spawn(
+    process.execPath,
+    [
+      ...['--import', './local/sql-loader.ts', '--input-type=module-typescript', '--eval'],
+      `import { startIndexBuild } from './src/index-build/start-index-build.ts';
+       import { openDatabase } from './src/postgres/database.ts';
+       const { url, plan } = JSON.parse(process.env.TEST_INPUT);
+       const log = { info: (_, fields) => console.log(fields.index), warn() {} };
+       await startIndexBuild({ database: openDatabase({ url }), log, patienceMilliseconds: 600_000 }, plan,
+         { run: plan.run, schema: plan.collections[0].schema, looks: 0 });`,
+    ],
+    {
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+      env: { ...process.env, TEST_INPUT: JSON.stringify({ url: target.url, plan }) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  try {
+    for await (const line of child.stdout) if (String(line).includes('idx_embeddings_vector')) break;
+    await sleep(300);
+  } finally {
+    child.kill('SIGKILL');
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  assert.equal((await look(plan, 'killed')).state, 'building');
+  await waitUntilStopped(plan, 'killed');
+  const oid = await vectorIndexOid('killed');
+  assert.ok(oid);
+  assert.equal((await start(plan, 'killed')).state, 'valid');
+  assert.equal(await vectorIndexOid('killed'), oid);
+});
+
+test('a build whose backend died is begun again', async () => {
+  const plan = await loaded('died', { schema: 'died', ...LARGE });
+  await leaveVectorIndex(plan, 'died');
+  const ended = await target.rows<{ ended: boolean }>(
+    `select pg_terminate_backend(pid, 10000) as ended from pg_stat_progress_create_index where datname = current_database()`,
+  );
+  assert.ok(ended.length > 0);
+  assert.equal((await look(plan, 'died')).state, 'stopped');
+  assert.equal(await vectorIndexOid('died'), undefined);
+  assert.equal((await start(plan, 'died')).state, 'valid');
+  assert.ok(await vectorIndexOid('died'));
+});
+
+test('a large build has the memory to itself; small ones wait for it, and run beside each other', async () => {
+  const plan = await loaded(
+    'locks',
+    ...[
+      { schema: 'large', ...LARGE },
+      { schema: 'other', ...LARGE },
+    ],
+    ...[{ schema: 'small', ...SMALL }, { schema: 'tiny' }],
+  );
+  await leaveVectorIndex(plan, 'large');
+  assert.equal((await start(plan, 'other')).state, 'waiting', 'another large one beside a large one');
+  assert.equal((await start(plan, 'tiny')).state, 'waiting', 'a small one beside a large one');
+  await waitUntilStopped(plan, 'large');
+  await leaveVectorIndex(plan, 'small');
+  assert.equal((await start(plan, 'other')).state, 'waiting', 'a large one beside a small one');
+  assert.equal((await start(plan, 'tiny')).state, 'valid', 'a small one beside a small one');
+  assert.equal((await look(plan, 'small')).state, 'building', 'else the last two said nothing');
+  await waitUntilStopped(plan, 'small');
+  assert.equal((await start(plan, 'other')).state, 'valid');
+});
