@@ -4,6 +4,7 @@
  *
  * STORE_URL      s3://bucket/prefix, or a folder; AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL: another S3 than Amazon's
  * CHROMA_URL     address of the Chroma server; CHROMA_HEADERS: JSON object of headers; CHROMA_CA_FILE: PEM
+ * CHROMA_SECRET_ARN  on AWS: secret with a token or a JSON object of headers
  * DATABASE_URL   on one machine: the whole address
  * DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USER
  *                on AWS: the password is a token that IAM signs
@@ -17,6 +18,7 @@ import type { Log } from '../src/log.ts';
 import { type Database, openDatabase } from '../src/postgres/database.ts';
 import { openStore as openStoreAt } from '../src/store/open-store.ts';
 import type { ShardStore } from '../src/store/store.ts';
+import { headersOf } from './chroma-headers.ts';
 
 const settings = process.env;
 
@@ -41,24 +43,45 @@ export const openStore = (): ShardStore =>
     pathStyle: Boolean(settings.AWS_ENDPOINT_URL_S3 || settings.AWS_ENDPOINT_URL),
   });
 
-export function openChroma(): ChromaSource {
-  const headers = settings.CHROMA_HEADERS;
+export async function openChroma(): Promise<ChromaSource> {
+  const headers = await chromaHeaders();
   return new ChromaSource({
     url: required('CHROMA_URL'),
-    ...(headers ? { headers: JSON.parse(headers) as Record<string, string> } : {}),
+    ...(headers ? { headers } : {}),
     ...(settings.CHROMA_CA_FILE ? { ca: readFileSync(settings.CHROMA_CA_FILE, 'utf8') } : {}),
   });
 }
 
+/** Read when a function's environment is made: a new token is in force once the old environments are gone. */
+async function chromaHeaders(): Promise<Record<string, string> | undefined> {
+  if (settings.CHROMA_HEADERS) return JSON.parse(settings.CHROMA_HEADERS) as Record<string, string>;
+  const SecretId = settings.CHROMA_SECRET_ARN;
+  if (!SecretId) return undefined;
+  // Loaded only where there is a secret: Lambda has the client, other machines need none.
+  const { GetSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager');
+  const { SecretString } = await new SecretsManagerClient().send(new GetSecretValueCommand({ SecretId }));
+  return headersOf(SecretString, SecretId);
+}
+
 export function openTarget(): Database {
-  const ca = settings.DATABASE_CA_FILE ? { ca: readFileSync(settings.DATABASE_CA_FILE, 'utf8') } : {};
-  if (settings.DATABASE_URL) return openDatabase({ url: settings.DATABASE_URL, ...ca });
+  if (settings.DATABASE_URL) return openDatabase({ url: settings.DATABASE_URL, ...authorities() });
   const hostname = required('DATABASE_HOST');
-  const port = Number(settings.DATABASE_PORT ?? 5432);
+  const port = databasePort();
   const username = required('DATABASE_USER');
   const region = required('AWS_REGION');
-  const url = `postgres://${encodeURIComponent(username)}@${hostname}:${port}/${required('DATABASE_NAME')}?sslmode=verify-full`;
   // The token is signed on this machine: no endpoint need be reached for it.
   const password = () => new Signer({ hostname, port, username, region }).getAuthToken();
-  return openDatabase({ url, password, ...ca });
+  return openDatabase({ url: databaseUrl(username), password, ...authorities() });
 }
+
+/** The target as somebody with a password, for what the migration's own user may not do. */
+export const openTargetAs = (username: string, password: string): Database =>
+  openDatabase({ url: databaseUrl(username), password: async () => password, ...authorities() });
+
+const databasePort = () => Number(settings.DATABASE_PORT ?? 5432);
+
+const databaseUrl = (username: string): string =>
+  `postgres://${encodeURIComponent(username)}@${required('DATABASE_HOST')}:${databasePort()}/${required('DATABASE_NAME')}?sslmode=verify-full`;
+
+const authorities = (): { ca?: string } =>
+  settings.DATABASE_CA_FILE ? { ca: readFileSync(settings.DATABASE_CA_FILE, 'utf8') } : {};

@@ -1,11 +1,15 @@
 import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import { STEPFUNCTIONS_USE_DISTRIBUTED_MAP_RESULT_WRITER_V2 } from 'aws-cdk-lib/cx-api';
 import type { Construct } from 'constructs';
 import { type MigrationConfig, parseConfig } from './config.ts';
 import { type ConfigSources, gatherConfig } from './config-sources.ts';
+import { DatabaseAccess } from './database-access.ts';
+import { ExistingDatabase } from './existing-database.ts';
 import { Network } from './network.ts';
 import { ShardStore } from './shard-store.ts';
 import { Steps } from './steps.ts';
+import { StoreAddresses } from './store-addresses.ts';
 import { VectorDatabase } from './vector-database.ts';
 import { Workflow } from './workflow.ts';
 
@@ -19,17 +23,16 @@ export class MigrationStack extends Stack {
     // Without this key CDK drops every ResultWriter without a word; set here for apps that have no cdk.json of ours.
     this.node.setContext(STEPFUNCTIONS_USE_DISTRIBUTED_MAP_RESULT_WRITER_V2, true);
 
-    const network = new Network(this, 'Network');
-    const store = new ShardStore(this, 'ShardStore');
-    network.limitStoreEndpointTo(store.bucket);
-    const database = new VectorDatabase(this, 'VectorDatabase', { config, network });
+    const key = config.kmsKeyArn ? kms.Key.fromKeyArn(this, 'Key', config.kmsKeyArn) : null;
+    const network = new Network(this, 'Network', config);
+    const store = new ShardStore(this, 'ShardStore', { config, key });
+    network.openStore(store.bucket, new StoreAddresses(this, 'StoreAddresses', config).peer);
+    const database = config.existingDatabase
+      ? new ExistingDatabase(this, 'ExistingDatabase', { config, network })
+      : new VectorDatabase(this, 'VectorDatabase', { config, network, key });
+    new DatabaseAccess(this, 'DatabaseAccess', { config, network, database });
     const steps = new Steps(this, 'Steps', { config, network, store, database });
-    const workflow = new Workflow(this, 'Workflow', {
-      steps,
-      store,
-      database,
-      logRetention: config.logRetentionDays,
-    });
+    const workflow = new Workflow(this, 'Workflow', { config, steps, store, database });
 
     new CfnOutput(this, 'StateMachineArn', { value: workflow.stateMachine.stateMachineArn });
     new CfnOutput(this, 'StoreUrl', { value: store.url });

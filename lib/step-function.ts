@@ -1,4 +1,6 @@
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -6,11 +8,11 @@ import { stepCode } from './bundle.ts';
 import type { MigrationConfig } from './config.ts';
 import type { Network } from './network.ts';
 import type { ShardStore } from './shard-store.ts';
-import type { StepName } from './step-names.ts';
-import type { VectorDatabase } from './vector-database.ts';
+import type { FunctionName } from './step-names.ts';
+import type { TargetDatabase } from './target-database.ts';
 
 export interface StepFunctionProps {
-  readonly step: StepName;
+  readonly step: FunctionName;
   /** One sentence for the console. */
   readonly description: string;
   /** MB; the function's share of a processor grows with it (one whole at 1,769). */
@@ -18,7 +20,13 @@ export interface StepFunctionProps {
   readonly timeout: Duration;
   readonly logRetention: logs.RetentionDays;
   /** Puts the function into the isolated subnets; without it, it runs outside the VPC and reaches the internet. */
-  readonly network?: Network;
+  readonly placement?: Placement;
+}
+
+export interface Placement {
+  readonly network: Network;
+  /** Says whom the function may speak to. */
+  readonly securityGroup: ec2.ISecurityGroup;
 }
 
 /** How a step may use the store: all look before they work, some write, one takes back a broken shard. */
@@ -48,10 +56,10 @@ export class StepFunction extends Construct {
         removalPolicy: RemovalPolicy.DESTROY,
       }),
       environment: { NODE_OPTIONS: '--enable-source-maps' },
-      ...(props.network && {
-        vpc: props.network.vpc,
-        vpcSubnets: props.network.subnets,
-        securityGroups: [props.network.functionSecurityGroup],
+      ...(props.placement && {
+        vpc: props.placement.network.vpc,
+        vpcSubnets: props.placement.network.subnets,
+        securityGroups: [props.placement.securityGroup],
       }),
     });
   }
@@ -66,10 +74,25 @@ export class StepFunction extends Construct {
 
   bindChroma(config: MigrationConfig): this {
     this.function.addEnvironment('CHROMA_URL', config.chromaUrl);
+    if (config.chromaSecretArn === null) return this;
+    // Its name, never what it holds: the function reads that when it starts.
+    this.function.addEnvironment('CHROMA_SECRET_ARN', config.chromaSecretArn);
+    this.function.addToRolePolicy(
+      new iam.PolicyStatement({
+        actions: ['secretsmanager:GetSecretValue'],
+        resources: [config.chromaSecretArn],
+      }),
+    );
     return this;
   }
 
-  bindDatabase(database: VectorDatabase): this {
+  bindDatabase(database: TargetDatabase): this {
+    database.grantConnect(this.function);
+    return this.nameDatabase(database);
+  }
+
+  /** Says where the database is, without the right to connect as the migration's user. */
+  nameDatabase(database: TargetDatabase): this {
     const environment = {
       DATABASE_HOST: database.host,
       DATABASE_PORT: database.port,
@@ -79,7 +102,6 @@ export class StepFunction extends Construct {
       DATABASE_CA_FILE: '/var/runtime/ca-cert.pem',
     };
     for (const [name, value] of Object.entries(environment)) this.function.addEnvironment(name, value);
-    database.grantConnect(this.function);
     return this;
   }
 }

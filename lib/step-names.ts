@@ -14,3 +14,9 @@ export const STEP_NAMES = [
   'write-report',
 ] as const;
 export type StepName = (typeof STEP_NAMES)[number];
+
+/** Functions beside the state machine, which the deployment calls; in `lambdas/` as well. */
+export const HELPER_NAMES = ['find-prefix-list', 'grant-database-access', 'create-database-user'] as const;
+export type HelperName = (typeof HELPER_NAMES)[number];
+
+export type FunctionName = StepName | HelperName;

@@ -3,15 +3,15 @@ import { Construct } from 'constructs';
 import type { MigrationConfig } from './config.ts';
 import type { Network } from './network.ts';
 import type { ShardStore } from './shard-store.ts';
-import { StepFunction } from './step-function.ts';
+import { type Placement, StepFunction } from './step-function.ts';
 import type { StepName } from './step-names.ts';
-import type { VectorDatabase } from './vector-database.ts';
+import type { TargetDatabase } from './target-database.ts';
 
 export interface StepsProps {
   readonly config: MigrationConfig;
   readonly network: Network;
   readonly store: ShardStore;
-  readonly database: VectorDatabase;
+  readonly database: TargetDatabase;
 }
 
 interface Size {
@@ -23,8 +23,8 @@ interface Size {
  * The functions of the state machine: what each is given and what it may do, one method each.
  *
  * Those that read Chroma stand outside the VPC, since Chroma is on the internet and isolated subnets lead
- * nowhere; those that talk to the database stand inside. None does both: what one side learns reaches the other
- * through the store.
+ * nowhere (inside if Chroma is); those that talk to the database stand inside. None does both: what one side learns
+ * reaches the other through the store.
  */
 export class Steps extends Construct {
   readonly plan: StepFunction;
@@ -96,25 +96,29 @@ export class Steps extends Construct {
   }
 
   #chromaStep(step: StepName, description: string, size: Size = {}): StepFunction {
-    const { config, store } = this.#props;
-    return this.#create(step, description, size).bindChroma(config).bindStore(store, 'read', 'write');
+    const { config, network, store } = this.#props;
+    const { chromaClients } = network;
+    const placement = chromaClients ? { network, securityGroup: chromaClients } : undefined;
+    return this.#create(step, description, size, placement)
+      .bindChroma(config)
+      .bindStore(store, 'read', 'write');
   }
 
   #databaseStep(step: StepName, description: string, size: Size = {}): StepFunction {
     const { network, store, database } = this.#props;
-    return this.#create(step, description, size, network)
+    return this.#create(step, description, size, { network, securityGroup: network.databaseClients })
       .bindDatabase(database)
       .bindStore(store, 'read', 'write');
   }
 
-  #create(step: StepName, description: string, size: Size, network?: Network): StepFunction {
+  #create(step: StepName, description: string, size: Size, placement?: Placement): StepFunction {
     return new StepFunction(this, pascalCase(step), {
       step,
       description,
       memorySize: size.memorySize ?? 512,
       timeout: Duration.minutes(size.minutes ?? 15),
       logRetention: this.#props.config.logRetentionDays,
-      ...(network && { network }),
+      ...(placement && { placement }),
     });
   }
 }

@@ -1,95 +1,107 @@
-import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
-import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
 import * as rds from 'aws-cdk-lib/aws-rds';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import type { MigrationConfig } from './config.ts';
-import type { Network } from './network.ts';
+import { TargetDatabase, type TargetDatabaseProps, type TunableInstance } from './target-database.ts';
 
-const POSTGRES = rds.DatabaseInstanceEngine.postgres({ version: rds.PostgresEngineVersion.VER_17_9 });
+const VERSIONS: Record<MigrationConfig['postgresVersion'], rds.PostgresEngineVersion> = {
+  '17': rds.PostgresEngineVersion.VER_17_9,
+  '18': rds.PostgresEngineVersion.VER_18_3,
+};
 
 /**
- * The keys of the parameter group that this stack owns. The workflow's Tune state writes other keys of the same
- * group; were one key in both sets, the next deployment would undo the tuning.
+ * The keys of the parameter group that this stack owns. The workflow writes other keys of the same group
+ * (src/tune/recommend-settings.ts and lambdas/import-profile.ts have them); were one key in both sets, the next
+ * deployment would undo the tuning.
  */
 export const STATIC_PARAMETERS: Readonly<Record<string, string>> = {
   'rds.force_ssl': '1',
   shared_preload_libraries: 'pg_stat_statements',
+  // Statements that a person waits for, not those of a load: a second and more.
+  log_min_duration_statement: '1000',
 };
 
-export interface VectorDatabaseProps {
-  readonly config: MigrationConfig;
-  readonly network: Network;
+export interface VectorDatabaseProps extends TargetDatabaseProps {
+  readonly key: kms.IKey | null;
 }
 
-/**
- * PostgreSQL on RDS, where `vector` is an extension to create. It outlives the stack.
- *
- * Functions connect as `user` with IAM authentication: the token is signed locally, no password exists for
- * them. The master user has to grant `rds_iam` to `user` once; its password lies in `masterSecret`, which
- * isolated subnets cannot reach, so whoever does it stands outside of them.
- */
-export class VectorDatabase extends Construct {
-  readonly user: string;
-  readonly databaseName: string;
+/** PostgreSQL on RDS, where `vector` is an extension to create. It outlives the stack unless told otherwise. */
+export class VectorDatabase extends TargetDatabase {
   readonly host: string;
   readonly port: string;
-  readonly instanceIdentifier: string;
-  readonly instanceArn: string;
-  readonly parameterGroupName: string;
-  readonly parameterGroupArn: string;
+  readonly securityGroup: ec2.SecurityGroup;
   readonly masterSecret: secretsmanager.ISecret;
-  readonly #instance: rds.DatabaseInstance;
+  readonly tunable: TunableInstance;
+  readonly isOwn = true;
+  protected readonly resourceId: string;
 
   constructor(scope: Construct, id: string, props: VectorDatabaseProps) {
-    super(scope, id);
+    super(scope, id, props);
+    const { config, network } = props;
+    this.securityGroup = network.securityGroup('Database', 'The database');
+    network.databaseClients.connections.allowTo(
+      this.securityGroup,
+      ec2.Port.POSTGRES,
+      'The migration functions',
+    );
+    const engine = rds.DatabaseInstanceEngine.postgres({ version: VERSIONS[config.postgresVersion] });
     const parameterGroup = new rds.ParameterGroup(this, 'Parameters', {
-      engine: POSTGRES,
+      engine,
       description: 'chroma-to-pgvector: static keys by the stack, tuned keys by the workflow',
       parameters: { ...STATIC_PARAMETERS },
+      // An instance that stays needs its group, with what the workflow tuned in it.
+      removalPolicy: removalOf(config),
     });
-    this.#instance = this.#createInstance(props, parameterGroup);
-    this.user = props.config.databaseUser;
-    this.databaseName = props.config.databaseName;
-    this.host = this.#instance.dbInstanceEndpointAddress;
-    this.port = this.#instance.dbInstanceEndpointPort;
-    this.instanceIdentifier = this.#instance.instanceIdentifier;
-    this.instanceArn = this.#instance.instanceArn;
-    this.parameterGroupName = parameterGroup.bindToInstance({}).parameterGroupName;
-    this.parameterGroupArn = Stack.of(this).formatArn({
-      service: 'rds',
-      resource: 'pg',
-      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-      resourceName: this.parameterGroupName,
-    });
-    this.masterSecret = this.#instance.secret!;
+    const instance = this.#createInstance(props, engine, parameterGroup);
+    this.host = instance.dbInstanceEndpointAddress;
+    this.port = instance.dbInstanceEndpointPort;
+    this.resourceId = instance.instanceResourceId!;
+    this.masterSecret = instance.secret!;
+    this.tunable = this.tunableInstance(
+      instance.instanceIdentifier,
+      parameterGroup.bindToInstance({}).parameterGroupName,
+    );
   }
 
-  /** Lets the grantee connect as the migration's user and as nobody else. */
-  grantConnect(grantee: iam.IGrantable): void {
-    this.#instance.grantConnect(grantee, this.user);
-  }
-
-  #createInstance({ config, network }: VectorDatabaseProps, parameterGroup: rds.ParameterGroup) {
+  #createInstance(
+    { config, network, key }: VectorDatabaseProps,
+    engine: rds.IInstanceEngine,
+    parameterGroup: rds.ParameterGroup,
+  ): rds.DatabaseInstance {
+    const keep = config.onDestroy === 'keep';
     return new rds.DatabaseInstance(this, 'Instance', {
-      engine: POSTGRES,
+      engine,
       parameterGroup,
       instanceType: new ec2.InstanceType(config.instanceClass),
+      multiAz: config.multiAz,
       vpc: network.vpc,
       vpcSubnets: network.subnets,
-      securityGroups: [network.databaseSecurityGroup],
+      securityGroups: [this.securityGroup],
       databaseName: config.databaseName,
-      credentials: rds.Credentials.fromGeneratedSecret('postgres'),
+      credentials: rds.Credentials.fromGeneratedSecret('postgres', key ? { encryptionKey: key } : {}),
       iamAuthentication: true,
+      // The newest of RDS's own authorities, good for a century; /var/runtime/ca-cert.pem knows it.
+      caCertificate: rds.CaCertificate.RDS_CA_RDS2048_G1,
       storageType: rds.StorageType.GP3,
       storageEncrypted: true,
+      ...(key && { storageEncryptionKey: key }),
       allocatedStorage: config.storageGib,
       maxAllocatedStorage: config.maxStorageGib,
-      backupRetention: Duration.days(7),
+      backupRetention: Duration.days(config.backupDays),
       copyTagsToSnapshot: true,
-      deletionProtection: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+      enablePerformanceInsights: true,
+      performanceInsightRetention: rds.PerformanceInsightRetention.DEFAULT,
+      ...(key && { performanceInsightEncryptionKey: key }),
+      cloudwatchLogsExports: ['postgresql', 'upgrade'],
+      autoMinorVersionUpgrade: true,
+      deletionProtection: keep,
+      removalPolicy: removalOf(config),
     });
   }
 }
+
+const removalOf = ({ onDestroy }: MigrationConfig): RemovalPolicy =>
+  onDestroy === 'keep' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;

@@ -11,15 +11,11 @@ import { shardStates } from './states/shards.ts';
 import { tuningStates } from './states/tuning.ts';
 import { verificationStates } from './states/verification.ts';
 
-export interface WorkflowProps extends Rooms {
-  readonly logRetention: logs.RetentionDays;
-}
-
 /** The state machine: the order of the states, whose details stand in states/. */
 export class Workflow extends Construct {
   readonly stateMachine: sfn.StateMachine;
 
-  constructor(scope: Construct, id: string, props: WorkflowProps) {
+  constructor(scope: Construct, id: string, props: Rooms) {
     super(scope, id);
     const report = reportStates(this, props);
     const definition = planStates(this, props)
@@ -41,7 +37,7 @@ export class Workflow extends Construct {
       logs: {
         // Names below /aws/vendedlogs/ keep the log's resource policy from outgrowing its 5,120 characters.
         destination: new logs.LogGroup(this, 'Logs', {
-          retention: props.logRetention,
+          retention: props.config.logRetentionDays,
           removalPolicy: RemovalPolicy.DESTROY,
         }),
         level: sfn.LogLevel.ALL,
@@ -49,5 +45,6 @@ export class Workflow extends Construct {
         includeExecutionData: true,
       },
     });
+    props.store.grantMaps(this.stateMachine);
   }
 }

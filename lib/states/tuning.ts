@@ -3,6 +3,7 @@ import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { CallAwsService } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import type { RunPointer } from '../../src/contract.ts';
+import type { TunableInstance } from '../target-database.ts';
 import { invokeStep, RESULT } from './invoke-step.ts';
 import { RDS_RETRIES } from './retries.ts';
 import type { Rooms } from './rooms.ts';
@@ -13,36 +14,38 @@ import type { Rooms } from './rooms.ts';
  * `$recommendation.batches` is empty unless the policy is `apply`. All paths end in `next`.
  */
 export function tuningStates(scope: Construct, rooms: Rooms, next: sfn.IChainable): sfn.IChainable {
+  const { tunable } = rooms.database;
   const recommend = invokeStep<RunPointer>(scope, 'RecommendParameters', rooms.steps.recommendParameters, {
     comment: 'Computes the settings from the instance and the data, and records the old ones.',
     payload: { run: '{% $plan.run %}' },
     assign: { recommendation: RESULT },
   });
+  const asked = sfn.Choice.jsonata(scope, 'TuneAsked', {
+    comment: 'Skips the tuning if it is off.',
+  }).otherwise(next);
+  const tuneAsked = sfn.Condition.jsonata("{% $plan.tune != 'off' %}");
+  // Of a database whose instance is not the workflow's to change, the function sets the search settings by itself.
+  if (!tunable) return asked.when(tuneAsked, recommend.next(next));
   const rebootAllowed = sfn.Choice.jsonata(scope, 'RebootAllowed', {
     comment: "A restart breaks the readers' connections, so it takes the execution's word.",
   })
     .when(
       sfn.Condition.jsonata('{% $recommendation.rebootNeeded and $plan.allowReboot %}'),
-      rebootDatabase(scope, rooms).next(next),
+      rebootDatabase(scope, tunable).next(next),
     )
     .otherwise(next);
-  return sfn.Choice.jsonata(scope, 'TuneAsked', { comment: 'Skips the tuning if it is off.' })
-    .when(
-      sfn.Condition.jsonata("{% $plan.tune != 'off' %}"),
-      recommend.next(applyParameters(scope, rooms)).next(rebootAllowed),
-    )
-    .otherwise(next);
+  return asked.when(tuneAsked, recommend.next(applyParameters(scope, tunable)).next(rebootAllowed));
 }
 
 /** Inline: a server has some 400 parameters, so there are a few batches at most, of about 2 kB each. */
-function applyParameters(scope: Construct, { database }: Rooms): sfn.Map {
+function applyParameters(scope: Construct, tunable: TunableInstance): sfn.Map {
   const modify = rdsTask(scope, 'ModifyParameterGroup', {
     comment: 'At most 20 settings, the limit of one call.',
     action: 'modifyDBParameterGroup',
     iamAction: 'rds:ModifyDBParameterGroup',
-    iamResource: database.parameterGroupArn,
+    iamResource: tunable.parameterGroupArn,
     parameters: {
-      DbParameterGroupName: database.parameterGroupName,
+      DbParameterGroupName: tunable.parameterGroupName,
       Parameters: '{% $states.input %}',
     },
   });
@@ -53,13 +56,13 @@ function applyParameters(scope: Construct, { database }: Rooms): sfn.Map {
   }).itemProcessor(modify);
 }
 
-const rebootDatabase = (scope: Construct, { database }: Rooms) =>
+const rebootDatabase = (scope: Construct, tunable: TunableInstance) =>
   rdsTask(scope, 'RebootDatabase', {
     comment: 'Puts the static parameters into force.',
     action: 'rebootDBInstance',
     iamAction: 'rds:RebootDBInstance',
-    iamResource: database.instanceArn,
-    parameters: { DbInstanceIdentifier: database.instanceIdentifier },
+    iamResource: tunable.instanceArn,
+    parameters: { DbInstanceIdentifier: tunable.instanceIdentifier },
   });
 
 interface RdsTaskProps {

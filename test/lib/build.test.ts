@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { STEP_NAMES } from '../../lib/step-names.ts';
+import { HELPER_NAMES, STEP_NAMES } from '../../lib/step-names.ts';
 import { buildAll } from '../../local/build.ts';
 import type { Resource } from './synthesize.ts';
 
@@ -16,7 +16,7 @@ describe('the build', () => {
       .map(({ Properties, Metadata }) =>
         join(assembly, Metadata['aws:asset:path']!, Properties.Handler.replace(/\.handler$/, '.mjs')),
       );
-    assert.equal(files.length, STEP_NAMES.length);
+    assert.equal(files.length, STEP_NAMES.length + HELPER_NAMES.length);
     for (const file of files) assert.ok(existsSync(file), file);
 
     const again = await buildAll();

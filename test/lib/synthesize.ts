@@ -40,8 +40,13 @@ export interface Retry {
   JitterStrategy: string;
 }
 
+export interface Synthesized {
+  stack: Stack;
+  template: Template;
+}
+
 /** The stack as it would be deployed, without the functions' code. */
-export function synthesize(context: Record<string, unknown> = {}): { stack: Stack; template: Template } {
+export function synthesize(context: Record<string, unknown> = {}): Synthesized {
   const app = createApp({
     context: { 'aws:cdk:bundling-stacks': [], ...context },
     // Takes 1.8 s; app.test.ts has it once.

@@ -1,0 +1,32 @@
+/**
+ * The clients of the AWS SDK that Lambda's Node runtime brings along and a few functions use once: they are not
+ * bundled, so what is used of them is declared here.
+ */
+declare module '@aws-sdk/client-secrets-manager' {
+  export class SecretsManagerClient {
+    send(command: GetSecretValueCommand): Promise<{ SecretString?: string }>;
+  }
+  export class GetSecretValueCommand {
+    constructor(input: { SecretId: string });
+  }
+}
+
+declare module '@aws-sdk/client-lambda' {
+  export class LambdaClient {
+    send(command: InvokeCommand): Promise<{ FunctionError?: string; Payload?: Uint8Array }>;
+  }
+  export class InvokeCommand {
+    constructor(input: { FunctionName: string; Payload: Uint8Array });
+  }
+}
+
+declare module '@aws-sdk/client-ec2' {
+  export class EC2Client {
+    send(
+      command: DescribeManagedPrefixListsCommand,
+    ): Promise<{ PrefixLists?: { PrefixListId?: string; PrefixListName?: string }[] }>;
+  }
+  export class DescribeManagedPrefixListsCommand {
+    constructor(input: { Filters: { Name: string; Values: string[] }[] });
+  }
+}
