@@ -10,7 +10,7 @@ import pg from 'pg';
 import { keys } from '../../src/store/keys.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { collectionId } from '../fixtures/chroma-api.ts';
-import { killGroup, runJsonCommand } from '../fixtures/command-line.ts';
+import { endWithTest, runJsonCommand } from '../fixtures/command-line.ts';
 import { executeMigration } from '../fixtures/execution.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
 import type { KilledRun } from '../fixtures/killed-runner.ts';
@@ -63,7 +63,11 @@ describe('a killed run', () => {
     await Promise.all([chroma?.stop(), postgres?.stop()]);
   });
 
-  for (const [when, moment] of Object.entries(MOMENTS))
+  // The embedded database shows the one that finds most; each takes twelve starts of the whole.
+  const moments = Object.entries(MOMENTS).filter(
+    ([, { afterMilliseconds }]) => process.env.DATABASE_URL !== undefined || afterMilliseconds > 0,
+  );
+  for (const [when, moment] of moments)
     it(`goes on after each state in which it was killed ${when}, and does no finished shard again`, async () => {
       const run = `killed-${moment.type}-${moment.afterMilliseconds}`;
       const places = {
@@ -157,9 +161,8 @@ async function killedRun(run: KilledRun): Promise<NodeJS.Signals | null> {
     detached: true,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const endWithTest = () => killGroup(child);
-  process.once('exit', endWithTest);
+  const release = endWithTest(child);
   const [, signal] = await once(child, 'exit');
-  process.off('exit', endWithTest);
+  release();
   return signal;
 }
