@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
@@ -21,15 +20,13 @@ import { ObjectMissing, type ShardStore } from '../store/store.ts';
 import { copyOfLines } from './jsonl-copy.ts';
 import { readManifest } from './manifest.ts';
 import { Ticker } from './ticker.ts';
+import { wholeLines } from './whole-lines.ts';
 
 export interface ImportContext {
   database: Database;
   store: ShardStore;
   log: Log;
 }
-
-/** Rejects that go to the ledger in one statement. */
-const REJECTS_AT_A_TIME = 500;
 
 /**
  * Imports one shard in one transaction: the claim of its row in the ledger, COPY of both tables, counts and
@@ -163,17 +160,21 @@ async function loadRejects(
   object: StoredObject,
 ): Promise<void> {
   const { stream, check } = await checkedBody(store, object, () => undefined);
-  let batch: Reject[] = [];
-  const flush = async () => {
-    await insertRejects(client, { run, schema, number }, batch);
-    batch = [];
-  };
-  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-    batch.push(JSON.parse(line) as Reject);
-    if (batch.length === REJECTS_AT_A_TIME) await flush();
-  }
-  if (batch.length > 0) await flush();
+  for await (const block of wholeLines(stream))
+    await insertRejects(client, { run, schema, number }, rejectsIn(store, object, block));
   check();
+}
+
+function rejectsIn(store: ShardStore, { key }: StoredObject, lines: Buffer): Reject[] {
+  try {
+    return lines
+      .toString('utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Reject);
+  } catch (error) {
+    throw corrupt(store, key, 'is not JSON lines', error);
+  }
 }
 
 /** SQLSTATE class 22 is "data exception": the bytes are not a COPY stream of these columns. */

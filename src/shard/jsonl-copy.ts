@@ -3,10 +3,7 @@ import { scanLines } from '../chroma/scan-lines.ts';
 import { COPY_HEADER, COPY_TRAILER } from '../copy/copy-buffer.ts';
 import { ShardEncoder } from '../copy/shard-encoder.ts';
 import { ShardCorrupt } from '../errors.ts';
-
-/** Lines that are encoded at a time, in bytes: memory holds little more than one such block. */
-const BLOCK_BYTES = 4 * 1024 * 1024;
-const LINE_FEED = 0x0a;
+import { wholeLines } from './whole-lines.ts';
 
 /**
  * Turns a shard's JSON lines into the COPY stream of one of its tables. Both tables share one connection, so
@@ -32,20 +29,4 @@ async function* encoded(lines: Readable, table: 'documents' | 'embeddings', enco
     yield page[table];
   }
   yield COPY_TRAILER;
-}
-
-async function* wholeLines(stream: Readable): AsyncGenerator<Buffer> {
-  let pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    pieces.push(chunk);
-    bytes += chunk.length;
-    if (bytes < BLOCK_BYTES) continue;
-    const block = Buffer.concat(pieces, bytes);
-    const end = block.lastIndexOf(LINE_FEED) + 1;
-    if (end > 0) yield block.subarray(0, end);
-    pieces = end < block.length ? [block.subarray(end)] : [];
-    bytes = block.length - end;
-  }
-  if (bytes > 0) yield Buffer.concat(pieces, bytes);
 }
