@@ -51,8 +51,15 @@ const count = new Intl.NumberFormat('en');
 /** Collections of a large estate that the terminal lists; the report has them all. */
 const LISTED = 20;
 
-/** The run for a person: what arrived, how it is known, where to look. */
-export function runSummary(report: RunReport, paths: { report: string | null; store: string }): string {
+/**
+ * The run for a person: what arrived, how it is known, where to look.
+ * @param goOn what to do about a run that failed after it was planned
+ */
+export function runSummary(
+  report: RunReport,
+  paths: { report: string | null; store: string },
+  goOn: string | null,
+): string {
   const published = report.collections.filter((collection) => collection.published).length;
   const lines = [
     `Run ${report.run} ${report.status} in ${duration(report.seconds.total)}: ${published} of ${report.collections.length} collections published.`,
@@ -67,6 +74,7 @@ export function runSummary(report: RunReport, paths: { report: string | null; st
   lines.push('');
   if (paths.report) lines.push(`Report  ${paths.report}`);
   lines.push(`Store   ${paths.store}`);
+  if (goOn && report.status === 'failed' && report.collections.length > 0) lines.push(`Go on   ${goOn}`);
   return lines.join('\n');
 }
 

@@ -55,7 +55,7 @@ export const demo: Command<typeof options> = {
         { ...settings, sourceHeader: undefined, sourceCa: undefined, targetCa: undefined },
         interrupt,
       );
-      printRun(finished, values.json);
+      printRun(finished, values.json, null);
       if (finished.report.status !== 'succeeded') return EXIT.failed;
       if (!values.json) await search(postgres.url);
       return EXIT.done;

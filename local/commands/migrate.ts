@@ -44,7 +44,8 @@ export const migrate: Command<typeof options> = {
   async run(values) {
     const store = values.store ?? DEFAULT_STORE;
     const run = values.run ?? newRunName('run');
-    const interrupt = onInterrupt(`go on with the same command and --run ${run}`);
+    const goOn = `the same command and --run ${run}`;
+    const interrupt = onInterrupt(`go on with ${goOn}`);
     let embedded: EmbeddedPostgres | null = null;
     try {
       if (!values.target)
@@ -52,7 +53,7 @@ export const migrate: Command<typeof options> = {
       const target = values.target ?? (embedded?.url as string);
       const request = requestOf(values);
       const finished = await runMigration({ ...values, target, store, run, request }, interrupt);
-      printRun(finished, values.json);
+      printRun(finished, values.json, goOn);
       return exitCodeOf(finished);
     } finally {
       interrupt.release();
@@ -67,10 +68,14 @@ const exitCodeOf = ({ report: { status, error } }: FinishedMigration): ExitCode 
   return error?.name === InvalidInput.errorName ? EXIT.usage : EXIT.failed;
 };
 
-export function printRun({ report, reportUrl, storeUrl }: FinishedMigration, json: true | undefined): void {
+export function printRun(
+  { report, reportUrl, storeUrl }: FinishedMigration,
+  json: true | undefined,
+  goOn: string | null,
+): void {
   const paths = { report: reportUrl, store: storeUrl };
   if (json) process.stdout.write(`${JSON.stringify(runJson(report, paths))}\n`);
-  else process.stdout.write(`${printableLines(runSummary(report, paths))}\n`);
+  else process.stdout.write(`${printableLines(runSummary(report, paths, goOn))}\n`);
   if (report.error) process.stderr.write(`${printable(report.error.message)}\n`);
 }
 

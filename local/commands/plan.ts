@@ -34,6 +34,7 @@ export const plan: Command<typeof options> = {
 };
 
 const count = new Intl.NumberFormat('en');
+const counted = (number: number, what: string) => `${count.format(number)} ${what}${number === 1 ? '' : 's'}`;
 const megabytes = (bytes: number) => `${count.format(Math.ceil(bytes / 1e6))} MB`;
 
 type MadePlan = Awaited<ReturnType<typeof makePlan>>['plan'];
@@ -52,7 +53,7 @@ function planText(made: MadePlan, ddl: string): string {
   const sum = (key: 'records' | 'shards' | 'bytes') =>
     made.collections.reduce((total, one) => total + one[key], 0);
   return [
-    `Chroma ${made.sourceVersion} at ${made.source}: ${made.collections.length} collections, ${count.format(sum('records'))} records, ${count.format(sum('shards'))} shards, about ${megabytes(sum('bytes'))}.`,
+    `Chroma ${made.sourceVersion} at ${made.source}: ${counted(made.collections.length, 'collection')}, ${counted(sum('records'), 'record')}, ${counted(sum('shards'), 'shard')}, about ${megabytes(sum('bytes'))}.`,
     '',
     ...alignedTable([header, ...rows], 3),
     ...made.warnings.flatMap((warning) => ['', `Note: ${warning}`]),
