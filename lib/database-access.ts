@@ -14,6 +14,8 @@ export interface DatabaseAccessProps extends TargetDatabaseProps {
  * invocation. Not in the state machine, whose history would keep it.
  */
 export class DatabaseAccess extends Construct {
+  readonly functions: readonly StepFunction[];
+
   constructor(scope: Construct, id: string, { config, network, database }: DatabaseAccessProps) {
     super(scope, id);
     const common = { timeout: Duration.minutes(2), logRetention: config.logRetentionDays };
@@ -32,6 +34,7 @@ export class DatabaseAccess extends Construct {
       // It waits for the other one.
       timeout: Duration.minutes(4),
     });
+    this.functions = [create, grant];
     this.#permit(grant, create, database);
 
     const access = new CustomResource(this, 'Access', {

@@ -2,6 +2,7 @@ import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { STEPFUNCTIONS_USE_DISTRIBUTED_MAP_RESULT_WRITER_V2 } from 'aws-cdk-lib/cx-api';
 import type { Construct } from 'constructs';
+import { acceptFindings } from './accepted-findings.ts';
 import { type MigrationConfig, parseConfig } from './config.ts';
 import { type ConfigSources, gatherConfig } from './config-sources.ts';
 import { DatabaseAccess } from './database-access.ts';
@@ -26,13 +27,20 @@ export class MigrationStack extends Stack {
     const key = config.kmsKeyArn ? kms.Key.fromKeyArn(this, 'Key', config.kmsKeyArn) : null;
     const network = new Network(this, 'Network', config);
     const store = new ShardStore(this, 'ShardStore', { config, key });
-    network.openStore(store.bucket, new StoreAddresses(this, 'StoreAddresses', config).peer);
+    const addresses = new StoreAddresses(this, 'StoreAddresses', config);
+    network.openStore(store.bucket, addresses.peer);
     const database = config.existingDatabase
       ? new ExistingDatabase(this, 'ExistingDatabase', { config, network })
       : new VectorDatabase(this, 'VectorDatabase', { config, network, key });
-    new DatabaseAccess(this, 'DatabaseAccess', { config, network, database });
+    const access = new DatabaseAccess(this, 'DatabaseAccess', { config, network, database });
     const steps = new Steps(this, 'Steps', { config, network, store, database });
     const workflow = new Workflow(this, 'Workflow', { config, steps, store, database });
+
+    acceptFindings({
+      ...{ config, store, workflow },
+      functions: [...steps.node.children, ...access.functions, addresses.find],
+      instance: database instanceof VectorDatabase ? database : null,
+    });
 
     new CfnOutput(this, 'StateMachineArn', { value: workflow.stateMachine.stateMachineArn });
     new CfnOutput(this, 'StoreUrl', { value: store.url });

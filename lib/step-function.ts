@@ -38,11 +38,17 @@ export type StoreAccess = 'read' | 'write' | 'delete';
  */
 export class StepFunction extends Construct {
   readonly function: lambda.Function;
+  readonly logGroup: logs.LogGroup;
   readonly timeout: Duration;
 
   constructor(scope: Construct, id: string, props: StepFunctionProps) {
     super(scope, id);
     this.timeout = props.timeout;
+    this.logGroup = new logs.LogGroup(this, 'Logs', {
+      retention: props.logRetention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const role = this.#createRole(props.placement !== undefined);
     this.function = new lambda.Function(this, 'Function', {
       description: props.description,
       ...stepCode(this, props.step),
@@ -51,10 +57,8 @@ export class StepFunction extends Construct {
       memorySize: props.memorySize,
       timeout: props.timeout,
       tracing: lambda.Tracing.ACTIVE,
-      logGroup: new logs.LogGroup(this, 'Logs', {
-        retention: props.logRetention,
-        removalPolicy: RemovalPolicy.DESTROY,
-      }),
+      role,
+      logGroup: this.logGroup,
       environment: { NODE_OPTIONS: '--enable-source-maps' },
       ...(props.placement && {
         vpc: props.placement.network.vpc,
@@ -62,6 +66,7 @@ export class StepFunction extends Construct {
         securityGroups: [props.placement.securityGroup],
       }),
     });
+    if (props.placement) this.#keepInterfacesFromCode(role);
   }
 
   bindStore(store: ShardStore, ...access: StoreAccess[]): this {
@@ -104,4 +109,37 @@ export class StepFunction extends Construct {
     for (const [name, value] of Object.entries(environment)) this.function.addEnvironment(name, value);
     return this;
   }
+
+  /** A role of its own: AWS's managed policies let a function write to every log of the account. */
+  #createRole(inVpc: boolean): iam.Role {
+    const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
+    this.logGroup.grantWrite(role);
+    if (inVpc) role.addToPolicy(new iam.PolicyStatement({ actions: INTERFACE_ACTIONS, resources: ['*'] }));
+    return role;
+  }
+
+  /** The interfaces are Lambda's to make; what runs in the function has the same role and no business with them. */
+  #keepInterfacesFromCode(role: iam.Role): void {
+    new iam.Policy(this, 'InterfacesByLambdaOnly', {
+      roles: [role],
+      statements: [
+        new iam.PolicyStatement({
+          effect: iam.Effect.DENY,
+          actions: INTERFACE_ACTIONS,
+          resources: ['*'],
+          conditions: { ArnEquals: { 'lambda:SourceFunctionArn': this.function.functionArn } },
+        }),
+      ],
+    });
+  }
 }
+
+/** What Lambda asks of the role of a function in a VPC, before the interfaces have names (Lambda developer guide). */
+const INTERFACE_ACTIONS = [
+  'ec2:CreateNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:DeleteNetworkInterface',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
+];

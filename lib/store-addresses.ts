@@ -11,10 +11,11 @@ import { StepFunction } from './step-function.ts';
  */
 export class StoreAddresses extends Construct {
   readonly peer: ec2.IPeer;
+  readonly find: StepFunction;
 
   constructor(scope: Construct, id: string, config: MigrationConfig) {
     super(scope, id);
-    const { function: find } = new StepFunction(this, 'Find', {
+    this.find = new StepFunction(this, 'Find', {
       step: 'find-prefix-list',
       description: "Finds the list of S3's addresses in this region.",
       memorySize: 256,
@@ -22,16 +23,16 @@ export class StoreAddresses extends Construct {
       logRetention: config.logRetentionDays,
     });
     // Describing has no resource to name.
-    find.addToRolePolicy(
+    this.find.function.addToRolePolicy(
       new iam.PolicyStatement({ actions: ['ec2:DescribeManagedPrefixLists'], resources: ['*'] }),
     );
     const list = new CustomResource(this, 'List', {
       resourceType: 'Custom::StorePrefixList',
-      serviceToken: find.functionArn,
+      serviceToken: this.find.function.functionArn,
       serviceTimeout: Duration.minutes(2),
       properties: { PrefixListName: `com.amazonaws.${Stack.of(this).region}.s3` },
     });
-    list.node.addDependency(find);
+    list.node.addDependency(this.find);
     this.peer = ec2.Peer.prefixList(list.ref);
   }
 }

@@ -81,7 +81,9 @@ export class VectorDatabase extends TargetDatabase {
       vpcSubnets: network.subnets,
       securityGroups: [this.securityGroup],
       databaseName: config.databaseName,
-      credentials: rds.Credentials.fromGeneratedSecret('postgres', key ? { encryptionKey: key } : {}),
+      // RDS makes the password up, keeps it in Secrets Manager and changes it every week.
+      credentials: rds.Credentials.fromUsername('postgres', key ? { encryptionKey: key } : {}),
+      manageMasterUserPassword: true,
       iamAuthentication: true,
       // The newest of RDS's own authorities, good for a century; /var/runtime/ca-cert.pem knows it.
       caCertificate: rds.CaCertificate.RDS_CA_RDS2048_G1,

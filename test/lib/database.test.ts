@@ -41,8 +41,8 @@ describe('the database', () => {
     withKey.hasResourceProperties('AWS::RDS::DBInstance', {
       KmsKeyId: KEY,
       PerformanceInsightsKMSKeyId: KEY,
+      MasterUserSecret: { KmsKeyId: KEY },
     });
-    withKey.hasResourceProperties('AWS::SecretsManager::Secret', { KmsKeyId: KEY });
     withKey.hasResourceProperties('AWS::S3::Bucket', {
       BucketEncryption: {
         ServerSideEncryptionConfiguration: [
@@ -98,9 +98,9 @@ describe('a password', () => {
       for (const [step, { Environment }] of functionsOf(whole))
         for (const variable of Object.keys(Environment.Variables))
           assert.doesNotMatch(variable, /password|token$|key$/i, step);
-      // RDS takes the master's from Secrets Manager by itself, where it was made up.
       for (const [id, resource] of Object.entries(whole.toJSON().Resources as Record<string, Resource>))
-        if (resource.Type !== 'AWS::RDS::DBInstance')
-          assert.doesNotMatch(JSON.stringify(resource), /resolve:secretsmanager/, id);
+        assert.doesNotMatch(JSON.stringify(resource), /resolve:secretsmanager|"MasterUserPassword"/, id);
+      for (const [id, { Properties }] of resourcesOf(whole, 'AWS::RDS::DBInstance'))
+        assert.equal(Properties.ManageMasterUserPassword, true, id);
     });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { STEP_NAMES } from '../../lib/step-names.ts';
 import { ALTERNATIVES, alternative, CHROMA_SECRET, KEY } from './alternatives.ts';
-import { actionsOf, machineStatements, resourcesFor, statementsOf } from './statements.ts';
+import { actionsOf, machineStatements, resourcesFor, type Statement, statementsOf } from './statements.ts';
 import { resourcesOf } from './synthesize.ts';
 
 const { template } = alternative('default');
@@ -10,6 +10,15 @@ const { template } = alternative('default');
 const READ_CHROMA: string[] = ['plan', 'export-shard', 'sample-searches'];
 const USE_DATABASE: string[] = STEP_NAMES.filter((step) => !READ_CHROMA.includes(step));
 const STORE = ['s3:AbortMultipartUpload', 's3:GetObject', 's3:ListBucket', 's3:PutObject'];
+const LOG = ['logs:CreateLogStream', 'logs:PutLogEvents'];
+const INTERFACES = [
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:UnassignPrivateIpAddresses',
+];
 const TRACING = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
 const KEY_USE = ['kms:Decrypt', 'kms:GenerateDataKey'];
 
@@ -27,32 +36,38 @@ const WITHOUT_RESOURCE = new Map([
   ['logs:PutResourcePolicy', "Step Functions sets up its log's delivery"],
   ['logs:DescribeResourcePolicies', "Step Functions sets up its log's delivery"],
   ['logs:DescribeLogGroups', "Step Functions sets up its log's delivery"],
+  ...INTERFACES.map(
+    (action) => [action, 'Lambda makes the interfaces of a function in a VPC; denied to its code'] as const,
+  ),
   ['ec2:DescribeManagedPrefixLists', 'describing in EC2 knows no resources'],
 ]);
 
 describe('permissions', () => {
   for (const step of STEP_NAMES) {
     it(`of ${step} are what the step does`, () => {
-      const database = USE_DATABASE.includes(step) ? ['rds-db:connect'] : [];
+      const database = USE_DATABASE.includes(step) ? ['rds-db:connect', ...INTERFACES] : [];
       const broken = step === 'import-shard' ? ['s3:DeleteObject'] : [];
       assert.deepEqual(
         actionsOf(statementsOf(template, step)),
-        [...database, ...broken, ...STORE, ...TRACING].sort(),
+        [...database, ...broken, ...STORE, ...LOG, ...TRACING].sort(),
       );
     });
   }
 
   it('of the functions that make the role are to read one secret and to call one function', () => {
-    assert.deepEqual(actionsOf(statementsOf(template, 'create-database-user')), TRACING);
+    assert.deepEqual(
+      actionsOf(statementsOf(template, 'create-database-user')),
+      [...INTERFACES, ...LOG, ...TRACING].sort(),
+    );
     const grant = statementsOf(template, 'grant-database-access');
     assert.deepEqual(
       actionsOf(grant),
-      ['lambda:InvokeFunction', 'secretsmanager:GetSecretValue', ...TRACING].sort(),
+      ['lambda:InvokeFunction', 'secretsmanager:GetSecretValue', ...LOG, ...TRACING].sort(),
     );
     assert.match(resourcesFor(grant, 'lambda:InvokeFunction'), /^\[{"Fn::GetAtt":\["DatabaseAccessCreate/);
     assert.match(
       resourcesFor(grant, 'secretsmanager:GetSecretValue'),
-      /^\[{"Ref":"VectorDatabaseInstanceSecret/,
+      /VectorDatabaseInstance.*MasterUserSecret.SecretArn/,
     );
   });
 
@@ -62,6 +77,23 @@ describe('permissions', () => {
       assert.match(resource, /DbiResourceId.*\/chroma_migration/);
       assert.doesNotMatch(resource, /\*/);
     }
+  });
+
+  it("of a function's code do not reach its network interfaces, which Lambda makes with the same role", () => {
+    const denied = resourcesOf(template, 'AWS::IAM::Policy').flatMap(([, { Properties }]) =>
+      Properties.PolicyDocument.Statement.filter(({ Effect }: Statement) => Effect === 'Deny'),
+    );
+    // Those that use the database, and the one that makes its role.
+    assert.equal(denied.length, USE_DATABASE.length + 1);
+    for (const { Action, Condition } of denied) {
+      assert.deepEqual([...Action].sort(), INTERFACES);
+      assert.ok(Condition.ArnEquals['lambda:SourceFunctionArn']);
+    }
+  });
+
+  it('of AWS are given to nobody: its managed policies let a function write to every log', () => {
+    for (const [id, { Properties }] of resourcesOf(template, 'AWS::IAM::Role'))
+      assert.equal(Properties.ManagedPolicyArns, undefined, id);
   });
 
   it('let only the functions that read Chroma read its token', () => {
@@ -86,13 +118,19 @@ describe('permissions', () => {
     }
   });
 
+  it("let the courier open the master user's secret with the customer's key", () => {
+    const statements = statementsOf(alternative('customer key').template, 'grant-database-access');
+    assert.equal(resourcesFor(statements, 'kms:Decrypt'), JSON.stringify([KEY]));
+  });
+
   for (const name of ALTERNATIVES)
     it(`have no wildcard action, and no wildcard resource without a reason: ${name}`, () => {
       for (const [id, { Properties }] of resourcesOf(alternative(name).template, 'AWS::IAM::Policy'))
-        for (const { Action, Resource } of Properties.PolicyDocument.Statement)
+        for (const { Effect, Action, Resource } of Properties.PolicyDocument.Statement as Statement[])
           for (const action of [Action].flat()) {
             assert.doesNotMatch(action, /\*/, id);
-            if ([Resource].flat().includes('*')) assert.ok(WITHOUT_RESOURCE.has(action), `${id}: ${action}`);
+            if (Effect === 'Allow' && [Resource].flat().includes('*'))
+              assert.ok(WITHOUT_RESOURCE.has(action), `${id}: ${action}`);
           }
     });
 });

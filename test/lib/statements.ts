@@ -2,11 +2,12 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import { functionsOf, type Resource, resourcesOf } from './synthesize.ts';
 
 export interface Statement {
+  Effect: 'Allow' | 'Deny';
   Action: string | string[];
   Resource: unknown;
 }
 
-/** What a step's function or a helper may do, beyond writing its own log. */
+/** What a step's function or a helper may do. */
 export const statementsOf = (template: Template, functionName: string): Statement[] =>
   statementsOfRole(template, functionsOf(template).get(functionName)!.Role['Fn::GetAtt'][0]);
 
@@ -18,7 +19,8 @@ export function machineStatements(template: Template): Statement[] {
 function statementsOfRole(template: Template, role: string): Statement[] {
   return resourcesOf(template, 'AWS::IAM::Policy')
     .filter(([, { Properties }]) => Properties.Roles.some((one: { Ref: string }) => one.Ref === role))
-    .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement);
+    .flatMap(([, { Properties }]): Statement[] => Properties.PolicyDocument.Statement)
+    .filter(({ Effect }) => Effect === 'Allow');
 }
 
 export const actionsOf = (statements: Statement[]): string[] =>
