@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ChromaSource } from '../../src/chroma/chroma-source.ts';
@@ -47,6 +48,8 @@ export const verify: Command<typeof options> = {
   async run(values) {
     const chroma = openSource(values);
     const folder = await mkdtemp(join(tmpdir(), 'chroma-to-pgvector-verify-'));
+    // Not before: what was under way when somebody interrupted it may still write there.
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     const interrupt = onInterrupt('nothing was changed');
     const progress = new Progress();
     const display = values.quiet ? null : new ProgressDisplay(progress);
@@ -60,7 +63,6 @@ export const verify: Command<typeof options> = {
       display?.stop();
       interrupt.release();
       await chroma.close();
-      await rm(folder, { recursive: true, force: true });
     }
   },
 };

@@ -73,8 +73,8 @@ describe('an interrupted command', () => {
         const command = startCommand([...args, '--json']);
         await isAsked;
         command.process.kill('SIGINT');
-        const { code, stdout } = await command.finished;
-        assert.deepEqual([code, JSON.parse(stdout).error.name], [1, 'Interrupted']);
+        const { code, stdout, stderr } = await command.finished;
+        assert.deepEqual([code, JSON.parse(stdout).error.name], [1, 'Interrupted'], stderr);
         await assertNoneLeft(command);
       }
       assert.deepEqual(await verifyFolders(), before);

@@ -1,5 +1,6 @@
 /** Passwords and tokens stay where they were given: a run tells them to nobody, whether it succeeds or fails. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,6 +24,7 @@ describe('secrets', () => {
   let gate: TestServer;
   let postgres: TestPostgres;
   let folder: string;
+  let target: string;
   let secrets: string[];
   const commandLines = new Set<string>();
   let said = '';
@@ -41,6 +43,26 @@ describe('secrets', () => {
     return code;
   }
 
+  /** The native server's password may be a word that stands anywhere; the embedded one's is random. */
+  async function ownRole(): Promise<string> {
+    if (postgres.isEmbedded) return postgres.url;
+    const [role, password] = [`discreet_${randomBytes(4).toString('hex')}`, randomBytes(16).toString('hex')];
+    await sql(`create role ${role} login superuser password '${password}'`);
+    const url = new URL(postgres.url);
+    Object.assign(url, { username: role, password });
+    return url.href;
+  }
+
+  async function sql(text: string): Promise<Record<string, unknown>[]> {
+    const client = new pg.Client(postgres.url);
+    await client.connect();
+    try {
+      return (await client.query(text)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
   const source = () => gate.url.replace('http://', `http://reader:${USER_PASSWORD}@`);
 
   before(async () => {
@@ -52,19 +74,20 @@ describe('secrets', () => {
         headers['x-more'] === FILE_TOKEN &&
         headers.authorization === `Basic ${BASIC}`,
     );
-    secrets = [USER_PASSWORD, BASIC, TOKEN, FILE_TOKEN, new URL(postgres.url).password];
+    target = await ownRole();
+    secrets = [USER_PASSWORD, BASIC, TOKEN, FILE_TOKEN, new URL(target).password];
     folder = await temporaryFolder('secrets-');
     await writeFile(join(folder, 'headers'), `x-more: ${FILE_TOKEN}\n`);
     const id = await fillCollection(chroma.url, { name: 'docs', dimension: 8, records: 200 });
     const bad = { ids: ['nul\u0000'], embeddings: [[1, 2, 3, 4, 5, 6, 7, 8]], documents: ['x'] };
     await sendText(chroma.url, 'POST', `/${id}/add`, JSON.stringify(bad));
-    const places = ['--source', source(), '--target', postgres.url, '--source-header', `x-token: ${TOKEN}`];
+    const places = ['--source', source(), '--target', target, '--source-header', `x-token: ${TOKEN}`];
     const headers = ['--source-header', `@${join(folder, 'headers')}`];
     const store = ['--store', join(folder, 'store')];
-    const migrate = ['migrate', ...places, ...headers, ...store, '--run', 'secret-run', '--sample-size', '1'];
+    const migrate = ['migrate', ...places, ...headers, ...store, '--run', 'discreet', '--sample-size', '1'];
     assert.equal(await run(migrate), 1, said);
     assert.equal(await run([...migrate, '--on-reject', 'quarantine']), 0, said);
-    const wrong = new URL(postgres.url);
+    const wrong = new URL(target);
     wrong.password = `${TOKEN}-wrong`;
     const codes = await Promise.all([
       run(['verify', ...places, ...headers, '--sample-size', '1']),
@@ -75,7 +98,11 @@ describe('secrets', () => {
     ]);
     assert.deepEqual(codes, [0, 1, 1, 1], said);
   });
-  after(() => Promise.all([chroma?.stop(), postgres?.stop(), gate?.stop()]));
+  after(async () => {
+    if (target !== postgres?.url) await sql(`reassign owned by ${new URL(target).username} to current_user`);
+    if (target !== postgres?.url) await sql(`drop role ${new URL(target).username}`);
+    await Promise.all([chroma?.stop(), postgres?.stop(), gate?.stop()]);
+  });
 
   const assertNone = (text: string, where: string) => {
     for (const secret of secrets)
@@ -102,20 +129,12 @@ describe('secrets', () => {
   });
 
   it('are in no table of the ledger', async () => {
-    const client = new pg.Client(postgres.url);
-    await client.connect();
-    try {
-      const { rows } = await client.query<{ name: string }>(
-        `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = 'chroma_migration'`,
-      );
-      assert.ok(rows.length > 5);
-      for (const { name } of rows) {
-        const { rows: held } = await client.query(`select to_jsonb(t)::text as row from ${name} t`);
-        assertNone(JSON.stringify(held), name);
-      }
-    } finally {
-      await client.end();
-    }
+    const tables = await sql(
+      `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = 'chroma_migration'`,
+    );
+    assert.ok(tables.length > 5);
+    for (const { name } of tables)
+      assertNone(JSON.stringify(await sql(`select to_jsonb(t)::text as row from ${name} t`)), String(name));
   });
 
   it('are not shown by ps', () => {
