@@ -31,6 +31,6 @@ export async function preflight(chroma: ChromaSource, database: Database, store:
 
 async function probe(store: ShardStore): Promise<void> {
   const key = `probe-${randomUUID()}`;
-  await store.writeText(key, '');
+  await store.writeText(key, 'may this be written?');
   await store.delete(key);
 }
