@@ -9,6 +9,11 @@ interface Answer {
   distances: number[];
 }
 
+/** An exact answer, and of each distance the size of the numbers that it was summed up from. */
+interface ExactAnswer extends Answer {
+  magnitudes: number[];
+}
+
 /** Exact scans read the whole table; past this many seconds no further ones are begun. */
 const EXACT_SECONDS = 60;
 const MOST_EF_SEARCH = 1000;
@@ -18,10 +23,18 @@ const DISTANCE_TOLERANCE = 1e-5;
 const RECALL_TOLERANCE = 0.005;
 
 /** pgvector's operator and Chroma's distance made of it (design: l2 is squared, ip is 1 − dot). */
-const DISTANCES: Record<Space, { operator: string; chroma: (distance: string) => string }> = {
-  l2: { operator: '<->', chroma: (distance) => `${distance} * ${distance}` },
-  cosine: { operator: '<=>', chroma: (distance) => distance },
-  ip: { operator: '<#>', chroma: (distance) => `1 + ${distance}` },
+const DISTANCES: Record<
+  Space,
+  { operator: string; chroma: (distance: string) => string; magnitude: string }
+> = {
+  l2: { operator: '<->', chroma: (distance) => `${distance} * ${distance}`, magnitude: '0' },
+  cosine: { operator: '<=>', chroma: (distance) => distance, magnitude: '0' },
+  // Products of long vectors cancel each other out: what is left of their sum says nothing of its rounding.
+  ip: {
+    operator: '<#>',
+    chroma: (distance) => `1 + ${distance}`,
+    magnitude: 'vector_norm(embedding) * vector_norm($1::vector)',
+  },
 };
 
 export interface SearchTarget {
@@ -83,24 +96,24 @@ async function exactAnswers(
   client: pg.Client,
   target: SearchTarget,
   samples: SampledSearches,
-): Promise<Answer[]> {
-  const { operator, chroma } = DISTANCES[target.space];
+): Promise<ExactAnswer[]> {
+  const { operator, chroma, magnitude } = DISTANCES[target.space];
   const schema = pg.escapeIdentifier(target.schema);
-  const answers: Answer[] = [];
+  const answers: ExactAnswer[] = [];
   const started = performance.now();
   await client.query('begin');
   await client.query('set local enable_indexscan = off');
   for (const { embedding } of samples.queries) {
     if (performance.now() - started > EXACT_SECONDS * 1000) break;
-    const { rows } = await client.query<{ source_id: string; distance: number }>(
-      `select d.source_id, ${chroma('n.distance')} as distance
-         from (select document_id, embedding ${operator} $1::vector as distance
+    const { rows } = await client.query<{ source_id: string; distance: number; magnitude: number }>(
+      `select d.source_id, ${chroma('n.distance')} as distance, n.magnitude
+         from (select document_id, embedding ${operator} $1::vector as distance, ${magnitude} as magnitude
                  from ${schema}.embeddings order by 2 limit ${NEIGHBOURS}) n
          join ${schema}.documents d on d.id = n.document_id
         order by n.distance`,
       [vectorText(embedding)],
     );
-    answers.push(answerOf(rows));
+    answers.push({ ...answerOf(rows), magnitudes: rows.map((row) => Number(row.magnitude)) });
   }
   await client.query('rollback');
   return answers;
@@ -144,17 +157,26 @@ async function vectorIndex(client: pg.Client, schema: string): Promise<string | 
   return rows[0]?.name ?? null;
 }
 
+/** @returns null where the planner could use the index and finds the whole table cheaper */
 async function usesIndex(
   client: pg.Client,
   schema: string,
   embedding: number[],
   index: string,
-): Promise<boolean> {
+): Promise<boolean | null> {
   // A literal, as the planner would see it from a client that sends simple queries.
-  const { rows } = await client.query<{ 'QUERY PLAN': unknown }>(
-    `explain (format json) select * from ${pg.escapeIdentifier(schema)}.search_similar(${pg.escapeLiteral(vectorText(embedding))}::vector, ${NEIGHBOURS})`,
-  );
-  return JSON.stringify(rows[0]?.['QUERY PLAN']).includes(`"Index Name":${JSON.stringify(index)}`);
+  const explain = `explain (format json) select * from ${pg.escapeIdentifier(schema)}.search_similar(${pg.escapeLiteral(vectorText(embedding))}::vector, ${NEIGHBOURS})`;
+  const namesIndex = async () => {
+    const { rows } = await client.query<{ 'QUERY PLAN': unknown }>(explain);
+    return JSON.stringify(rows[0]?.['QUERY PLAN']).includes(`"Index Name":${JSON.stringify(index)}`);
+  };
+  if (await namesIndex()) return true;
+  await client.query('begin');
+  await client.query('set local enable_seqscan = off');
+  await client.query('set local enable_sort = off');
+  const possible = await namesIndex();
+  await client.query('rollback');
+  return possible ? null : false;
 }
 
 /** Mean share of the exact nearest that the answers have; a tie with the last of them counts. */
@@ -174,19 +196,21 @@ function meanRecall(answers: Answer[], exact: Answer[]): number | null {
 const below = (recall: number | null, peer: number | null) =>
   recall !== null && peer !== null && recall < peer - RECALL_TOLERANCE;
 
-/** Relative to the distance where that is over 1: a cosine distance of zero has no other measure. */
-function largestDifference(chroma: Answer[], exact: Answer[]): number | null {
+/**
+ * Relative to the distance, or to what it was summed up from, where that is over 1: a cosine distance of zero has no
+ * other measure. Distances that are no numbers (of zero vectors, or beyond float32) have none at all.
+ */
+function largestDifference(chroma: Answer[], exact: ExactAnswer[]): number | null {
   const differences = exact.flatMap((truth, query) => {
     const theirs = chroma[query];
-    return truth.ids.flatMap((id, at) => {
-      const distance = theirs?.distances[theirs.ids.indexOf(id)];
+    return truth.ids.map((id, at) => {
+      const distance = theirs?.distances[theirs.ids.indexOf(id)] ?? Number.NaN;
       const ours = truth.distances[at] as number;
-      return distance === undefined || !Number.isFinite(distance)
-        ? []
-        : [Math.abs(distance - ours) / Math.max(1, Math.abs(ours))];
+      return Math.abs(distance - ours) / Math.max(1, Math.abs(ours), truth.magnitudes[at] as number);
     });
   });
-  return differences.length === 0 ? null : Math.max(...differences);
+  const comparable = differences.filter(Number.isFinite);
+  return comparable.length === 0 ? null : Math.max(...comparable);
 }
 
 const answerOf = (rows: { source_id: string; distance: number }[]): Answer => ({

@@ -27,7 +27,10 @@ export interface Verification {
     /** Milliseconds of each sampled search through the index, in order of size. */
     latencyMilliseconds: number[];
     chromaLatencyMilliseconds: number[];
-    /** Whether EXPLAIN shows the approximate index in use; null if the collection has none. */
+    /**
+     * Whether EXPLAIN shows the approximate index in use; null if the collection has none, or if the planner could
+     * use it and rightly reads the whole table instead, as it does where the table is small or `efSearch` large.
+     */
     indexUsed: boolean | null;
     indexName: string | null;
   };
