@@ -65,6 +65,8 @@ export class S3Store implements ShardStore {
       Bucket: this.#bucket,
       Key: this.#key(key),
       Body: text,
+      // An empty body would be taken for a stream of unknown length, and the SDK warn of it on the console.
+      ContentLength: Buffer.byteLength(text),
       ContentType: contentType,
     });
     await this.#client.send(command).catch((error) => {
