@@ -39,12 +39,8 @@ export async function publish(database: Database, run: string, log: Log): Promis
   return database.withClient(`publish ${run}`, async (client) => {
     await refuseIfRejected(client, run);
     const candidates = await candidatesOf(client, run);
-    const unverified = candidates.filter(({ verified }) => !verified).map(({ schema }) => `"${schema}"`);
-    if (unverified.length > 0)
-      throw new VerificationFailed(
-        `${unverified.slice(0, 10).join(', ')} of run "${run}" is not verified, and nothing is published unverified: go on with --run ${run}.`,
-      );
-    const due = candidates.filter(({ published }) => !published);
+    refuseUnverified(run, candidates);
+    const due = candidates.filter(({ published }) => !published).map(({ schema }) => schema);
     for (let start = 0; start < due.length; start += SCHEMAS_A_TRANSACTION)
       await withPatience(client, database, () =>
         publishSome(client, run, due.slice(start, start + SCHEMAS_A_TRANSACTION)),
@@ -88,6 +84,14 @@ async function refuseIfRejected(client: pg.Client, run: string): Promise<void> {
   if (rows[0]?.policy !== 'quarantine') await refuseRejects(client, run, rejected);
 }
 
+function refuseUnverified(run: string, candidates: Candidate[]): void {
+  const unverified = candidates.filter(({ verified }) => !verified).map(({ schema }) => `"${schema}"`);
+  if (unverified.length > 0)
+    throw new VerificationFailed(
+      `${unverified.slice(0, 10).join(', ')} of run "${run}" is not verified, and nothing is published unverified: go on with --run ${run}.`,
+    );
+}
+
 async function candidatesOf(client: pg.Client, run: string): Promise<Candidate[]> {
   const { rows } = await client.query<Candidate>(
     `select c.schema, c.collection, c.collection_id, c.verified_at is not null as verified,
@@ -101,10 +105,29 @@ async function candidatesOf(client: pg.Client, run: string): Promise<Candidate[]
   return rows;
 }
 
-async function publishSome(client: pg.Client, run: string, candidates: Candidate[]): Promise<void> {
-  const schemas = candidates.map(({ schema }) => schema);
+/** Those of `schemas` that are not live yet, as they stand while nobody else publishes them or rolls them back. */
+async function lockCandidates(
+  client: pg.Client,
+  run: string,
+  schemas: readonly string[],
+): Promise<Candidate[]> {
+  await client.query(
+    'select from chroma_migration.collections where run = $1 and schema = any ($2) order by schema for update',
+    [run, schemas],
+  );
+  await client.query(
+    'select from chroma_migration.published_schemas where schema = any ($1) order by schema for update',
+    [schemas],
+  );
+  const candidates = await candidatesOf(client, run);
+  return candidates.filter(({ schema, published }) => schemas.includes(schema) && !published);
+}
+
+async function publishSome(client: pg.Client, run: string, schemas: readonly string[]): Promise<void> {
   // The tables that another run has put in the place of this one's were never verified by this one.
   await requireOwned(client, run, schemas);
+  const candidates = await lockCandidates(client, run, schemas);
+  refuseUnverified(run, candidates);
   const live = candidates.filter((candidate) => candidate.live !== null);
   for (const { schema } of live) await dropPrevious(client, previousSchema(schema));
   await lockTables(

@@ -27,16 +27,24 @@ interface Published {
  */
 export async function rollback(database: Database, name: string, log: Log): Promise<RolledBack> {
   return database.withClient('rollback', async (client) => {
-    const published = await find(client, name, database.where);
-    const { schema, collection, previous_run: run } = published;
-    if (run === null || !(await standsIn(client, previousSchema(schema))))
-      throw new NothingToRollBack(
-        `Collection "${collection}" has no version before the one in place: drop schema "${schema}" if it shall go.`,
-      );
-    await withPatience(client, database, () => swap(client, published));
-    log.info('rolled back', { schema, run });
-    return { collection, schema, run };
+    let done: RolledBack | undefined;
+    await withPatience(client, database, async () => {
+      done = await rollBack(client, name, database.where);
+    });
+    log.info('rolled back', { schema: done!.schema, run: done!.run });
+    return done!;
   });
+}
+
+async function rollBack(client: pg.Client, name: string, where: string): Promise<RolledBack> {
+  const published = await find(client, name, where);
+  const { schema, collection, previous_run: run } = published;
+  if (run === null || !(await standsIn(client, previousSchema(schema))))
+    throw new NothingToRollBack(
+      `Collection "${collection}" has no version before the one in place: drop schema "${schema}" if it shall go.`,
+    );
+  await swap(client, published);
+  return { collection, schema, run };
 }
 
 async function find(client: pg.Client, name: string, where: string): Promise<Published> {
@@ -57,10 +65,11 @@ async function find(client: pg.Client, name: string, where: string): Promise<Pub
   return found;
 }
 
+/** Until the transaction's end nobody else changes what is live: what is read here is what the swap writes down. */
 const publishedAs = (client: pg.Client, name: string) =>
   client.query<Published>(
     `select schema, collection, run, previous_run from chroma_migration.published_schemas
-      where collection = $1 or schema = $1 order by schema = $1 desc`,
+      where collection = $1 or schema = $1 order by schema = $1 desc for update`,
     [name],
   );
 
