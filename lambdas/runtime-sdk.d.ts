@@ -30,3 +30,20 @@ declare module '@aws-sdk/client-ec2' {
     constructor(input: { Filters: { Name: string; Values: string[] }[] });
   }
 }
+
+declare module '@aws-sdk/client-rds' {
+  export class RDSClient {
+    constructor(config: { maxAttempts: number; retryMode: 'adaptive' });
+    send(command: ModifyDBParameterGroupCommand): Promise<unknown>;
+  }
+  export class ModifyDBParameterGroupCommand {
+    constructor(input: {
+      DBParameterGroupName: string;
+      Parameters: {
+        ParameterName: string;
+        ParameterValue: string;
+        ApplyMethod: 'immediate' | 'pending-reboot';
+      }[];
+    });
+  }
+}

@@ -9,6 +9,8 @@
  * DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USER
  *                on AWS: the password is a token that IAM signs
  * DATABASE_CA_FILE  certificate authorities in PEM
+ * DATABASE_STORAGE_GIB, DATABASE_PARAMETER_GROUP
+ *                on AWS: the instance's disk at least, and the group that a function may change
  */
 import { readFileSync } from 'node:fs';
 import { Signer } from '@aws-sdk/rds-signer';
@@ -77,6 +79,12 @@ export function openTarget(): Database {
 /** The target as somebody with a password, for what the migration's own user may not do. */
 export const openTargetAs = (username: string, password: string): Database =>
   openDatabase({ url: databaseUrl(username), password: async () => password, ...authorities() });
+
+/** Bytes of the database's disk, where the stack made it. */
+export const databaseStorageBytes = (): number | undefined =>
+  settings.DATABASE_STORAGE_GIB ? Number(settings.DATABASE_STORAGE_GIB) * 1024 ** 3 : undefined;
+
+export const parameterGroup = (): string => required('DATABASE_PARAMETER_GROUP');
 
 const databasePort = () => Number(settings.DATABASE_PORT ?? 5432);
 

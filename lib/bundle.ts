@@ -69,6 +69,7 @@ function bundle(folder: string): void {
       // Lambda's runtime has them; the functions that use them do so once, where a cold start does not matter.
       '@aws-sdk/client-ec2',
       '@aws-sdk/client-lambda',
+      '@aws-sdk/client-rds',
       '@aws-sdk/client-secrets-manager',
     ],
     logLevel: 'warning',

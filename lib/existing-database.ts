@@ -11,6 +11,7 @@ export class ExistingDatabase extends TargetDatabase {
   readonly masterSecret: secretsmanager.ISecret;
   readonly tunable: TunableInstance | null;
   readonly isOwn = false;
+  readonly storageGib = null;
   protected readonly resourceId: string;
 
   constructor(scope: Construct, id: string, props: TargetDatabaseProps) {

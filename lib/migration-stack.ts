@@ -7,6 +7,7 @@ import { type MigrationConfig, parseConfig } from './config.ts';
 import { type ConfigSources, gatherConfig } from './config-sources.ts';
 import { DatabaseAccess } from './database-access.ts';
 import { ExistingDatabase } from './existing-database.ts';
+import { ImportProfileRestoration } from './import-profile-restoration.ts';
 import { Network } from './network.ts';
 import { ShardStore } from './shard-store.ts';
 import { Steps } from './steps.ts';
@@ -36,9 +37,21 @@ export class MigrationStack extends Stack {
     const steps = new Steps(this, 'Steps', { config, network, store, database });
     const workflow = new Workflow(this, 'Workflow', { config, steps, store, database });
 
+    const { tunable } = database;
+    const restoration =
+      tunable &&
+      new ImportProfileRestoration(this, 'ImportProfileRestoration', {
+        ...{ config, store, tunable, stateMachine: workflow.stateMachine },
+      });
+
     acceptFindings({
       ...{ config, store, workflow },
-      functions: [...steps.node.children, ...access.functions, addresses.find],
+      functions: [
+        ...steps.node.children,
+        ...access.functions,
+        addresses.find,
+        ...(restoration ? [restoration.restore] : []),
+      ],
       instance: database instanceof VectorDatabase ? database : null,
     });
 

@@ -105,6 +105,7 @@ export class StepFunction extends Construct {
       DATABASE_USER: database.user,
       // Part of Lambda's Node runtime; holds the authorities of RDS. Node does not read it by itself from 20 on.
       DATABASE_CA_FILE: '/var/runtime/ca-cert.pem',
+      ...(database.storageGib && { DATABASE_STORAGE_GIB: String(database.storageGib) }),
     };
     for (const [name, value] of Object.entries(environment)) this.function.addEnvironment(name, value);
     return this;

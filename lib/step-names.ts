@@ -2,6 +2,7 @@
 export const STEP_NAMES = [
   'plan',
   'prepare-database',
+  'choose-import-profile',
   'export-shard',
   'import-shard',
   'find-unfinished-shards',
@@ -15,8 +16,13 @@ export const STEP_NAMES = [
 ] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
-/** Functions beside the state machine, which the deployment calls; in `lambdas/` as well. */
-export const HELPER_NAMES = ['find-prefix-list', 'grant-database-access', 'create-database-user'] as const;
+/** Functions beside the state machine, which the deployment or the end of an execution calls; in `lambdas/` as well. */
+export const HELPER_NAMES = [
+  'find-prefix-list',
+  'grant-database-access',
+  'create-database-user',
+  'restore-parameters',
+] as const;
 export type HelperName = (typeof HELPER_NAMES)[number];
 
 export type FunctionName = StepName | HelperName;

@@ -29,6 +29,7 @@ interface Size {
 export class Steps extends Construct {
   readonly plan: StepFunction;
   readonly prepareDatabase: StepFunction;
+  readonly chooseImportProfile: StepFunction;
   readonly exportShard: StepFunction;
   readonly importShard: StepFunction;
   readonly findUnfinishedShards: StepFunction;
@@ -54,6 +55,11 @@ export class Steps extends Construct {
     this.prepareDatabase = this.#databaseStep(
       'prepare-database',
       'Makes the extension, the ledger and the incoming schemas.',
+    );
+    this.chooseImportProfile = this.#databaseStep(
+      'choose-import-profile',
+      'Computes what the server is set to while the run loads and indexes.',
+      { minutes: 2 },
     );
     this.exportShard = this.#chromaStep('export-shard', 'Writes one shard of a collection to the store.', {
       memorySize: shardMemory,

@@ -34,6 +34,8 @@ export abstract class TargetDatabase extends Construct {
   abstract readonly masterSecret: secretsmanager.ISecret;
   /** Null: only the database's own search settings are set. */
   abstract readonly tunable: TunableInstance | null;
+  /** GiB of disk that there are at least; null where nobody says. */
+  abstract readonly storageGib: number | null;
   /** Whether the database was made for the migration. */
   abstract readonly isOwn: boolean;
   /** As IAM knows it. */

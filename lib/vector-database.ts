@@ -36,6 +36,7 @@ export class VectorDatabase extends TargetDatabase {
   readonly masterSecret: secretsmanager.ISecret;
   readonly tunable: TunableInstance;
   readonly isOwn = true;
+  readonly storageGib: number;
   protected readonly resourceId: string;
 
   constructor(scope: Construct, id: string, props: VectorDatabaseProps) {
@@ -56,6 +57,7 @@ export class VectorDatabase extends TargetDatabase {
       removalPolicy: removalOf(config),
     });
     const instance = this.#createInstance(props, engine, parameterGroup);
+    this.storageGib = config.storageGib;
     this.host = instance.dbInstanceEndpointAddress;
     this.port = instance.dbInstanceEndpointPort;
     this.resourceId = instance.instanceResourceId!;

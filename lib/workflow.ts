@@ -8,7 +8,7 @@ import { publicationState } from './states/publication.ts';
 import { reportStates } from './states/report.ts';
 import type { Rooms } from './states/rooms.ts';
 import { shardStates } from './states/shards.ts';
-import { tuningStates } from './states/tuning.ts';
+import { importProfileStates, tuningStates } from './states/tuning.ts';
 import { verificationStates } from './states/verification.ts';
 
 /** The state machine: the order of the states, whose details stand in states/. */
@@ -18,8 +18,10 @@ export class Workflow extends Construct {
   constructor(scope: Construct, id: string, props: Rooms) {
     super(scope, id);
     const report = reportStates(this, props);
-    const definition = planStates(this, props)
-      .next(shardStates(this, props))
+    const shards = shardStates(this, props);
+    const plan = planStates(this, props).next(importProfileStates(this, props, shards));
+    // What comes after the shards comes after them alone, whichever way led there.
+    const definition = sfn.Chain.custom(plan.startState, shards.endStates, shards)
       .next(indexStates(this, props))
       .next(verificationStates(this, props))
       .next(publicationState(this, props))

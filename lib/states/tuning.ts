@@ -4,14 +4,43 @@ import { CallAwsService } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import type { RunPointer } from '../../src/contract.ts';
 import type { TunableInstance } from '../target-database.ts';
-import { invokeStep, RESULT } from './invoke-step.ts';
+import { type Expression, invokeStep, RESULT } from './invoke-step.ts';
 import { RDS_RETRIES } from './retries.ts';
 import type { Rooms } from './rooms.ts';
 
 /**
- * TuneAsked → RecommendParameters → ApplyParameters → RebootAllowed → RebootDatabase. The function computes, the
- * state machine applies: so no function needs the right to change the instance, nor a way to RDS's API.
- * `$recommendation.batches` is empty unless the policy is `apply`. All paths end in `next`.
+ * ImportProfileAsked → ChooseImportProfile → ApplyImportProfile: fewer checkpoints while the run loads and indexes.
+ * Only under the policy `apply`, and only of an instance that the workflow may change. What `$importProfile.restore`
+ * holds, tuningStates sets again; after a failure, ImportProfileRestoration does. All paths end in `next`.
+ */
+export function importProfileStates(
+  scope: Construct,
+  { steps, database }: Rooms,
+  next: sfn.IChainable,
+): sfn.IChainable {
+  const { tunable } = database;
+  if (!tunable) return next;
+  const choose = invokeStep<RunPointer>(scope, 'ChooseImportProfile', steps.chooseImportProfile, {
+    comment: 'Computes the settings for loading and indexing, and records the old ones.',
+    payload: { run: '{% $plan.run %}' },
+    assign: { importProfile: RESULT },
+  });
+  const apply = modifyMap(scope, tunable, {
+    name: 'ApplyImportProfile',
+    call: 'SetImportProfile',
+    batches: '{% $importProfile.batches %}',
+  });
+  return sfn.Choice.jsonata(scope, 'ImportProfileAsked', {
+    comment: 'A server that may serve others is not retuned unless the policy is to apply.',
+  })
+    .when(APPLIES, choose.next(apply).next(next))
+    .otherwise(next);
+}
+
+/**
+ * TuneAsked → RestoreParameters → RecommendParameters → ApplyParameters → RebootAllowed → RebootDatabase. The
+ * functions compute, the state machine applies: so no step needs the right to change the instance, nor a way to RDS's
+ * API. `$recommendation.batches` is empty unless the policy is `apply`. All paths end in `next`.
  */
 export function tuningStates(scope: Construct, rooms: Rooms, next: sfn.IChainable): sfn.IChainable {
   const { tunable } = rooms.database;
@@ -20,12 +49,21 @@ export function tuningStates(scope: Construct, rooms: Rooms, next: sfn.IChainabl
     payload: { run: '{% $plan.run %}' },
     assign: { recommendation: RESULT },
   });
-  const asked = sfn.Choice.jsonata(scope, 'TuneAsked', {
-    comment: 'Skips the tuning if it is off.',
-  }).otherwise(next);
-  const tuneAsked = sfn.Condition.jsonata("{% $plan.tune != 'off' %}");
+  const asked = sfn.Choice.jsonata(scope, 'TuneAsked', { comment: 'Skips the tuning if it is off.' });
+  const notOff = sfn.Condition.jsonata("{% $plan.tune != 'off' %}");
   // Of a database whose instance is not the workflow's to change, the function sets the search settings by itself.
-  if (!tunable) return asked.when(tuneAsked, recommend.next(next));
+  if (!tunable) return asked.when(notOff, recommend.next(next)).otherwise(next);
+
+  const restore = modifyMap(scope, tunable, {
+    name: 'RestoreParameters',
+    call: 'TakeImportProfileBack',
+    batches: '{% $importProfile.restore %}',
+  });
+  const apply = modifyMap(scope, tunable, {
+    name: 'ApplyParameters',
+    call: 'ModifyParameterGroup',
+    batches: '{% $recommendation.batches %}',
+  });
   const rebootAllowed = sfn.Choice.jsonata(scope, 'RebootAllowed', {
     comment: "A restart breaks the readers' connections, so it takes the execution's word.",
   })
@@ -34,12 +72,26 @@ export function tuningStates(scope: Construct, rooms: Rooms, next: sfn.IChainabl
       rebootDatabase(scope, tunable).next(next),
     )
     .otherwise(next);
-  return asked.when(tuneAsked, recommend.next(applyParameters(scope, tunable)).next(rebootAllowed));
+  restore.next(recommend.next(apply).next(rebootAllowed));
+  return asked.when(APPLIES, restore).when(notOff, recommend).otherwise(next);
+}
+
+const APPLIES = sfn.Condition.jsonata("{% $plan.tune = 'apply' %}");
+
+interface ModifyMapProps {
+  readonly name: string;
+  /** Name of the state that makes the call. */
+  readonly call: string;
+  readonly batches: Expression;
 }
 
 /** Inline: a server has some 400 parameters, so there are a few batches at most, of about 2 kB each. */
-function applyParameters(scope: Construct, tunable: TunableInstance): sfn.Map {
-  const modify = rdsTask(scope, 'ModifyParameterGroup', {
+function modifyMap(
+  scope: Construct,
+  tunable: TunableInstance,
+  { name, call, batches }: ModifyMapProps,
+): sfn.Map {
+  const modify = rdsTask(scope, call, {
     comment: 'At most 20 settings, the limit of one call.',
     action: 'modifyDBParameterGroup',
     iamAction: 'rds:ModifyDBParameterGroup',
@@ -49,9 +101,9 @@ function applyParameters(scope: Construct, tunable: TunableInstance): sfn.Map {
       Parameters: '{% $states.input %}',
     },
   });
-  return sfn.Map.jsonata(scope, 'ApplyParameters', {
+  return sfn.Map.jsonata(scope, name, {
     comment: 'One batch after the other: RDS refuses two changes of a parameter group at a time.',
-    items: sfn.ProvideItems.jsonata('{% $recommendation.batches %}'),
+    items: sfn.ProvideItems.jsonata(batches),
     maxConcurrency: 1,
   }).itemProcessor(modify);
 }

@@ -5,13 +5,16 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import languageService from 'amazon-states-language-service';
 import jsonata from 'jsonata';
+import { parseConfig } from '../../lib/config.ts';
 import {
   LAMBDA_BUSY_ERRORS,
   LAMBDA_KILLED_ERRORS,
   LAMBDA_SERVICE_ERRORS,
   RDS_ERRORS,
 } from '../../lib/states/retries.ts';
+import { MigrationInput } from '../../src/contract.ts';
 import * as errors from '../../src/errors.ts';
+import { ALTERNATIVES, type Alternative, alternative } from './alternatives.ts';
 import {
   type Definition,
   definitionOf,
@@ -89,9 +92,9 @@ describe('the definition as a whole', () => {
 
 describe('maps', () => {
   it('always bound their concurrency, which without a bound is ten thousand', () => {
-    assert.equal(ofType('Map').length, 5);
+    assert.equal(ofType('Map').length, 7);
     for (const { name, json } of ofType('Map')) {
-      if (name === 'ApplyParameters') assert.equal(json.MaxConcurrency, 1);
+      if (!distributedMaps.some((map) => map.name === name)) assert.equal(json.MaxConcurrency, 1);
       else assert.match(String(json.MaxConcurrency), /^{% \$plan\.\w*[cC]oncurrency %}$/, name);
     }
   });
@@ -202,11 +205,38 @@ describe('tasks', () => {
 });
 
 describe('tuning', () => {
+  it('sets the import profile before the load and takes it back before the serving profile, under `apply` alone', async () => {
+    for (const [state, applied] of [
+      ['ImportProfileAsked', 'ChooseImportProfile'],
+      ['TuneAsked', 'RestoreParameters'],
+    ] as const) {
+      const [choice] = stateOf(state).Choices!;
+      assert.equal(choice!.Next, applied);
+      for (const tune of ['apply', 'search', 'report', 'off'])
+        assert.equal(await evaluate(choice!.Condition, { plan: { tune } }), tune === 'apply');
+    }
+    assert.ok(!reaches('ChooseImportProfile', 'MigrateShards', 'ApplyImportProfile'));
+    assert.ok(!reaches('RestoreParameters', 'WriteReport', 'RecommendParameters'));
+    assert.ok(!reaches('RecommendParameters', 'WriteReport', 'ApplyParameters'));
+  });
+
+  it('is not part of the definition where the instance is not the workflow’s to change', () => {
+    for (const name of ['existing RDS', 'existing Aurora'] as const) {
+      const theirs = statesOf(definitionOf(alternative(name).template));
+      assert.deepEqual(
+        theirs.filter(({ json }) => /aws-sdk:rds/.test(json.Resource)).map((state) => state.name),
+        [],
+      );
+      assert.ok(theirs.some((state) => state.name === 'RecommendParameters'));
+    }
+  });
+
   it('changes the instance by the state machine alone, in the spelling of the AWS SDK for Java', () => {
-    assert.deepEqual(stateOf('ModifyParameterGroup').Arguments, {
-      DbParameterGroupName: 'DBParameterGroup',
-      Parameters: '{% $states.input %}',
-    });
+    for (const call of ['SetImportProfile', 'TakeImportProfileBack', 'ModifyParameterGroup'])
+      assert.deepEqual(stateOf(call).Arguments, {
+        DbParameterGroupName: 'DBParameterGroup',
+        Parameters: '{% $states.input %}',
+      });
     assert.deepEqual(stateOf('RebootDatabase').Arguments, { DbInstanceIdentifier: 'DBInstance' });
   });
 
@@ -230,6 +260,30 @@ describe('tuning', () => {
           await evaluate(choice!.Condition, { recommendation: { rebootNeeded }, plan: { allowReboot } }),
           rebootNeeded && allowReboot,
         );
+  });
+});
+
+describe("an execution's input", () => {
+  const inputOf = (name: Alternative, input: object) => {
+    const { Payload } = definitionOf(alternative(name).template).States.Plan!.Arguments;
+    return evaluate((Payload as Record<string, string>).input!, { states: { input } });
+  };
+
+  it('has the configuration’s defaults, and the last word', async () => {
+    const defaults = parseConfig({});
+    assert.deepEqual(await inputOf('default', { concurrency: 99, collections: ['docs'] }), {
+      ...{ onReject: defaults.onReject, allowReboot: false, tune: 'apply', shardBytes: 64 * 1024 ** 2 },
+      ...{ concurrency: 99, collections: ['docs'] },
+    });
+  });
+
+  it('is understood by the planner, whatever the configuration', async () => {
+    for (const name of ALTERNATIVES) MigrationInput.parse(await inputOf(name, {}));
+  });
+
+  it('cannot have an instance tuned that is not the workflow’s to change', async () => {
+    const { tune } = (await inputOf('existing RDS', { tune: 'apply' })) as MigrationInput;
+    assert.equal(tune, 'search');
   });
 });
 

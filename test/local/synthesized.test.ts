@@ -39,6 +39,7 @@ async function migrate(context: TestContext, answers: Answers, plan: Partial<Pla
       ...{ concurrency: 2, indexConcurrency: 1, verifyConcurrency: 1, tune: 'off', allowReboot: false },
       ...plan,
     }),
+    'choose-import-profile': () => ({ run: 'r', batches: [], restore: [] }),
     'export-shard': (event) => ({ ...event, manifestKey: 'm' }),
     'find-unfinished-shards': () => ({ unfinished: 0, unfinishedKey: 'unfinished.json' }),
     'start-index-build': (event) => ({ ...event, state: 'valid', waitSeconds: 0 }),

@@ -1,0 +1,22 @@
+import { ModifyDBParameterGroupCommand, RDSClient } from '@aws-sdk/client-rds';
+import { restoreProfile } from './restore-profile.ts';
+import { log, openStore, parameterGroup } from './runtime.ts';
+
+const store = openStore();
+// RDS takes one change of a parameter group after the other, and an execution that failed may have left one running.
+const rds = new RDSClient({ maxAttempts: 10, retryMode: 'adaptive' });
+
+/** Takes the import profile back after an execution that did not come to its end. */
+export const handler = (event: unknown): Promise<void> =>
+  restoreProfile(
+    {
+      store,
+      log,
+      async modify(Parameters) {
+        await rds.send(
+          new ModifyDBParameterGroupCommand({ DBParameterGroupName: parameterGroup(), Parameters }),
+        );
+      },
+    },
+    event,
+  );
