@@ -5,6 +5,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { MigrationConfig } from './config.ts';
+import { executionEnds, UNFINISHED } from './execution-events.ts';
 import type { ShardStore } from './shard-store.ts';
 import { StepFunction } from './step-function.ts';
 import type { TunableInstance } from './target-database.ts';
@@ -22,6 +23,8 @@ export interface ImportProfileRestorationProps {
  */
 export class ImportProfileRestoration extends Construct {
   readonly restore: StepFunction;
+  /** For an alarm. */
+  readonly watched: { readonly step: StepFunction; readonly remedy: string };
 
   constructor(scope: Construct, id: string, props: ImportProfileRestorationProps) {
     super(scope, id);
@@ -40,17 +43,13 @@ export class ImportProfileRestoration extends Construct {
         resources: [tunable.parameterGroupArn],
       }),
     );
+    this.watched = {
+      step: this.restore,
+      remedy: `A run failed and its import profile is still set: set max_wal_size and checkpoint_timeout of the parameter group to the old values, which runs/<run>/import-profile.json holds as "restore".`,
+    };
     new events.Rule(this, 'Unfinished', {
       description: 'A migration failed, ran out of time or was aborted.',
-      eventPattern: {
-        source: ['aws.states'],
-        detailType: ['Step Functions Execution Status Change'],
-        // The machine's own: executions of a map's children have an ARN with the map's name behind.
-        detail: {
-          status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
-          stateMachineArn: [stateMachine.stateMachineArn],
-        },
-      },
+      eventPattern: executionEnds(stateMachine, UNFINISHED),
       targets: [new targets.LambdaFunction(this.restore.function, { retryAttempts: 10 })],
     });
   }

@@ -7,8 +7,11 @@ import { type MigrationConfig, parseConfig } from './config.ts';
 import { type ConfigSources, gatherConfig } from './config-sources.ts';
 import { DatabaseAccess } from './database-access.ts';
 import { ExistingDatabase } from './existing-database.ts';
+import { FailureReport } from './failure-report.ts';
 import { ImportProfileRestoration } from './import-profile-restoration.ts';
 import { Network } from './network.ts';
+import { Notices } from './notices.ts';
+import { Observability } from './observability.ts';
 import { ShardStore } from './shard-store.ts';
 import { Steps } from './steps.ts';
 import { StoreAddresses } from './store-addresses.ts';
@@ -44,12 +47,22 @@ export class MigrationStack extends Stack {
         ...{ config, store, tunable, stateMachine: workflow.stateMachine },
       });
 
+    const failure = new FailureReport(this, 'FailureReport', {
+      ...{ config, network, store, database, stateMachine: workflow.stateMachine },
+    });
+    const notices = new Notices(this, 'Notices', { config, store, stateMachine: workflow.stateMachine });
+    new Observability(this, 'Observability', {
+      ...{ steps, database, notices, stateMachine: workflow.stateMachine },
+      watched: restoration ? [restoration.watched] : [],
+    });
+
     acceptFindings({
       ...{ config, store, workflow },
       functions: [
         ...steps.node.children,
         ...access.functions,
         addresses.find,
+        failure.report,
         ...(restoration ? [restoration.restore] : []),
       ],
       instance: database instanceof VectorDatabase ? database : null,

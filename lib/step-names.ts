@@ -22,6 +22,7 @@ export const HELPER_NAMES = [
   'grant-database-access',
   'create-database-user',
   'restore-parameters',
+  'report-failure',
 ] as const;
 export type HelperName = (typeof HELPER_NAMES)[number];
 

@@ -1,0 +1,17 @@
+import { writeReport } from '../src/report/write-report.ts';
+import { readExecutionEnd } from './execution-end.ts';
+import { log, openStore, openTarget } from './runtime.ts';
+
+const context = { database: openTarget(), store: openStore(), log };
+
+/** Writes the report of an execution that did not come to its last state, which writes it otherwise. */
+export const handler = async (event: unknown): Promise<void> => {
+  const { run, status, error, cause } = readExecutionEnd(event);
+  if (run === null) return;
+  const message = cause ?? 'Step Functions names no cause: see the execution.';
+  await writeReport(context, {
+    run,
+    status: 'failed',
+    error: { name: error ?? status, message, state: null },
+  });
+};
