@@ -94,7 +94,10 @@ async function tryLocks(
 async function prepareSession(client: pg.Client, { maintenanceKilobytes, parallelWorkers }: BuildResources) {
   // A notice to a client that is gone would end the backend, and the build with it.
   await client.query('set client_min_messages = error');
-  await client.query('set statement_timeout = 0');
+  // A server that looks after its clients would do so too, and the build be begun for ever. Before version 14 none did.
+  await client.query(
+    "select set_config(name, '0', false) from pg_settings where name = 'client_connection_check_interval'",
+  );
   await client.query(`set maintenance_work_mem = '${maintenanceKilobytes}kB'`);
   await client.query(`set max_parallel_maintenance_workers = ${parallelWorkers}`);
 }

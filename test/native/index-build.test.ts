@@ -101,6 +101,21 @@ test('a build goes on when its starter leaves, shows its percentage, and is not 
   assert.deepEqual(build, { state: 'valid', finished: true });
 });
 
+test('a build goes on when its starter leaves also on a server that looks after its clients', async () => {
+  const [{ name }] = (await target.rows<{ name: string }>('select current_database() as name')) as [
+    { name: string },
+  ];
+  await target.rows(`alter database ${name} set client_connection_check_interval = '100ms'`);
+  try {
+    const plan = await loaded('checked', { schema: 'checked', ...LARGE });
+    await leaveVectorIndex(plan, 'checked');
+    await waitUntilStopped(plan, 'checked');
+    assert.ok(await vectorIndexOid('checked'), 'the server has ended the build with its client');
+  } finally {
+    await target.rows(`alter database ${name} reset client_connection_check_interval`);
+  }
+});
+
 test('a build survives the SIGKILL of the process that started it', async () => {
   const plan = await loaded('killed', { schema: 'killed', ...LARGE });
   const child = spawn(
