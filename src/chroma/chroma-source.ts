@@ -26,8 +26,8 @@ export interface Neighbours {
 
 type CollectionAddress = { tenant: string; database: string; collectionId: string };
 
-/** Collections that the API lists at a time. */
-const COLLECTIONS_A_PAGE = 1000;
+/** Databases or collections that the API is asked to list at a time. */
+const LISTED_AT_A_TIME = 1000;
 
 /** Reads a Chroma server over its API v2. Nothing here writes. */
 export class ChromaSource {
@@ -52,18 +52,28 @@ export class ChromaSource {
   }
 
   async databases(tenant: string): Promise<string[]> {
-    const listed = await this.#http.json<{ name: string }[]>('GET', `${tenantPath(tenant)}/databases`);
+    const listed = await this.#list<{ id: string; name: string }>(`${tenantPath(tenant)}/databases`);
     return listed.map(({ name }) => name);
   }
 
   async collections(tenant: string, database: string): Promise<ChromaCollection[]> {
-    const path = `${databasePath(tenant, database)}/collections`;
-    const all: ChromaCollection[] = [];
+    const listed = await this.#list<ChromaCollection>(`${databasePath(tenant, database)}/collections`);
+    return listed.map((collection) => ({ ...collection, tenant, database }));
+  }
+
+  /**
+   * All that a listing has. A server may hand out fewer at a time than it is asked for, so a short page is not the
+   * end; one that brings nothing new is, also of a server that knows no offsets.
+   */
+  async #list<T extends { id: string }>(path: string): Promise<T[]> {
+    const all = new Map<string, T>();
+    let offset = 0;
     for (;;) {
-      const query = `?limit=${COLLECTIONS_A_PAGE}&offset=${all.length}`;
-      const listed = await this.#http.json<ChromaCollection[]>('GET', `${path}${query}`);
-      all.push(...listed.map((collection) => ({ ...collection, tenant, database })));
-      if (listed.length < COLLECTIONS_A_PAGE) return all;
+      const listed = await this.#http.json<T[]>('GET', `${path}?limit=${LISTED_AT_A_TIME}&offset=${offset}`);
+      const known = all.size;
+      for (const one of listed) all.set(one.id, one);
+      if (all.size === known) return [...all.values()];
+      offset += listed.length;
     }
   }
 

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { ChromaSource } from '../../src/chroma/chroma-source.ts';
+
+const NAMES = Array.from({ length: 230 }, (_, at) => `name-${at}`);
+
+/** A server that lists NAMES, and how many of them at a time. */
+async function listing(atATime: number, knowsOffsets: boolean) {
+  const server = createServer((request, answer) => {
+    const { searchParams } = new URL(request.url as string, 'http://localhost');
+    const offset = knowsOffsets ? Number(searchParams.get('offset')) : 0;
+    const limit = Math.min(atATime, Number(searchParams.get('limit')));
+    const listed = NAMES.slice(offset, offset + limit).map((name) => ({ id: `id of ${name}`, name }));
+    answer.end(JSON.stringify(listed));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const chroma = new ChromaSource({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  return {
+    chroma,
+    async [Symbol.asyncDispose]() {
+      await chroma.close();
+      server.close();
+    },
+  };
+}
+
+test('no collection and no database is left out by a server that lists fewer at a time than it is asked for', async () => {
+  for (const [atATime, knowsOffsets] of [
+    [100, true],
+    [1000, true],
+    [1000, false],
+  ] as const) {
+    await using server = await listing(atATime, knowsOffsets);
+    const { chroma } = server;
+    assert.deepEqual(
+      (await chroma.collections('tenant', 'database')).map(({ name }) => name),
+      NAMES,
+    );
+    assert.deepEqual(await chroma.databases('tenant'), NAMES);
+  }
+});
