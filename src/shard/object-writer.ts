@@ -14,6 +14,8 @@ export class ObjectWriter {
     this.#stored = store.write(key, this.#stream);
     // Seen by the next write or by finish; without a handler here the process would end first.
     this.#stored.catch(() => this.#stream.destroy());
+    // An abort may come before the store has begun to listen, and an error that nobody hears ends the process.
+    this.#stream.on('error', () => undefined);
   }
 
   /** Resolves when there is room for more. @throws what the store says when it gives up */
