@@ -108,12 +108,9 @@ describe('a run', () => {
       await s3?.stop();
     });
 
-    for (const format of ['pgcopy', 'jsonl'])
-      it(`arrives the same (${format})`, async () => {
-        await assertSucceeded(
-          await migrate(`bucket-${format}`, 's3://shards/some/prefix', ['--format', format], env),
-        );
-      });
+    it('arrives the same', async () => {
+      await assertSucceeded(await migrate('bucket', 's3://shards/some/prefix', [], env));
+    });
 
     it('leaves shards, plan and report in the bucket, below the prefix', async () => {
       const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: 'shards' }));
@@ -123,28 +120,27 @@ describe('a run', () => {
         [],
       );
       for (const key of [
-        keys.plan('bucket-pgcopy'),
-        keys.embeddings('bucket-pgcopy', 'docs', 3),
-        keys.records('bucket-jsonl', 'docs', 3),
-        keys.reportHtml('bucket-jsonl'),
+        keys.plan('bucket'),
+        keys.embeddings('bucket', 'docs', 3),
+        keys.reportHtml('bucket'),
       ])
         assert.ok(found.includes(`some/prefix/${key}`), `${key} in ${found.join(', ')}`);
       const report = await client.send(
-        new GetObjectCommand({ Bucket: 'shards', Key: `some/prefix/${keys.reportHtml('bucket-pgcopy')}` }),
+        new GetObjectCommand({ Bucket: 'shards', Key: `some/prefix/${keys.reportHtml('bucket')}` }),
       );
       assert.match(report.ContentType!, /^text\/html/);
     });
 
     it('goes on from the bucket and exports no shard again', async () => {
       const manifest = async () => {
-        const Key = `some/prefix/${keys.manifest('bucket-pgcopy', 'docs', 3)}`;
+        const Key = `some/prefix/${keys.manifest('bucket', 'docs', 3)}`;
         const { Body } = await client.send(new GetObjectCommand({ Bucket: 'shards', Key }));
         return Body!.transformToString();
       };
       const before = await manifest();
-      const { code, json, stderr } = await migrate('bucket-pgcopy', 's3://shards/some/prefix', [], env);
+      const { code, json, stderr } = await migrate('bucket', 's3://shards/some/prefix', [], env);
       assert.equal(code, 0, stderr);
-      assert.equal(json.report, `s3://shards/some/prefix/${keys.reportHtml('bucket-pgcopy')}`);
+      assert.equal(json.report, `s3://shards/some/prefix/${keys.reportHtml('bucket')}`);
       assert.equal(await manifest(), before);
     });
 
