@@ -1,6 +1,5 @@
 import { CollectionNotFound } from '../errors.ts';
-import { ChromaHttp, type ChromaSettings } from './http.ts';
-import type { Allocate } from './receive.ts';
+import { ChromaHttp, type ChromaSettings, type Room } from './http.ts';
 import { type Page, scanPage } from './scan-page.ts';
 
 /** A collection as Chroma's API describes it. */
@@ -52,7 +51,7 @@ export class ChromaSource {
   }
 
   async databases(tenant: string): Promise<string[]> {
-    const listed = await this.#list<{ id: string; name: string }>(`${tenantPath(tenant)}/databases`);
+    const listed = await this.#list<{ name: string }>(`${tenantPath(tenant)}/databases`);
     return listed.map(({ name }) => name);
   }
 
@@ -65,13 +64,13 @@ export class ChromaSource {
    * All that a listing has. A server may hand out fewer at a time than it is asked for, so a short page is not the
    * end; one that brings nothing new is, also of a server that knows no offsets.
    */
-  async #list<T extends { id: string }>(path: string): Promise<T[]> {
+  async #list<T extends { name: string }>(path: string): Promise<T[]> {
     const all = new Map<string, T>();
     let offset = 0;
     for (;;) {
       const listed = await this.#http.json<T[]>('GET', `${path}?limit=${LISTED_AT_A_TIME}&offset=${offset}`);
       const known = all.size;
-      for (const one of listed) all.set(one.id, one);
+      for (const one of listed) all.set(one.name, one);
       if (all.size === known) return [...all.values()];
       offset += listed.length;
     }
@@ -94,14 +93,17 @@ export class ChromaSource {
     return scanPage(await this.pageBytes(address, range, include), new Float32Array(capacity));
   }
 
-  /** The same as {@link page}, as the bytes that came. @param allocate gives the memory that they are read to */
+  /**
+   * The same as {@link page}, as the bytes that came. @param room for them
+   * @throws AnswerTooLarge if they are more than there may be
+   */
   async pageBytes(
     address: CollectionAddress,
     range: { offset: number; limit: number },
     include: readonly Include[],
-    allocate?: Allocate,
+    room?: Room,
   ): Promise<Buffer> {
-    return this.#http.bytes('POST', `${collectionPath(address)}/get`, { ...range, include }, allocate);
+    return this.#http.bytes('POST', `${collectionPath(address)}/get`, { ...range, include }, room);
   }
 
   /** The `count` nearest records of each query, with Chroma's own distances. */

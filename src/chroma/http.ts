@@ -26,6 +26,15 @@ const SILENCE_MILLISECONDS = 60_000;
 const TRIES = 4;
 const FIRST_WAIT_MILLISECONDS = 200;
 
+/** What an answer is read to, and how long it may be. */
+export interface Room {
+  allocate?: Allocate;
+  maxBytes?: number;
+}
+
+/** The server's answer is longer than it may be. */
+export class AnswerTooLarge extends SourceRefused {}
+
 /** Speaks HTTP with one Chroma server over kept-alive connections, and turns its failures into named errors. */
 export class ChromaHttp {
   readonly origin: string;
@@ -68,17 +77,12 @@ export class ChromaHttp {
     }
   }
 
-  /** The body of the answer. Tries again what may pass by itself. @param allocate gives the memory that it is read to */
-  async bytes(
-    method: 'GET' | 'POST',
-    path: string,
-    body?: unknown,
-    allocate: Allocate = Buffer.allocUnsafeSlow,
-  ): Promise<Buffer> {
+  /** The body of the answer. Tries again what may pass by itself. @throws AnswerTooLarge */
+  async bytes(method: 'GET' | 'POST', path: string, body?: unknown, room: Room = {}): Promise<Buffer> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once(method, path, text, allocate);
+        return await this.#once(method, path, text, room);
       } catch (error) {
         const passing = error instanceof SourceUnavailable || error instanceof SourceThrottled;
         if (!passing || attempt === TRIES) throw error;
@@ -96,12 +100,12 @@ export class ChromaHttp {
     method: 'GET' | 'POST',
     path: string,
     body: string | undefined,
-    allocate: Allocate,
+    { allocate = Buffer.allocUnsafeSlow, maxBytes = MAX_RESPONSE_BYTES }: Room,
   ): Promise<Buffer> {
     const headers =
       body === undefined ? this.#headers : { ...this.#headers, 'content-type': 'application/json' };
     const request = { method, path: `${this.#path}${path}`, headers, body };
-    const answer = await receive(this.#pool, request, allocate, MAX_RESPONSE_BYTES).catch((error) => {
+    const answer = await receive(this.#pool, request, allocate, maxBytes).catch((error) => {
       throw this.#unavailable(error);
     });
     if (answer.status === 200) return answer.body;
@@ -142,8 +146,8 @@ export class ChromaHttp {
   #unavailable(error: unknown): MigrationError {
     const { code, message } = error as NodeJS.ErrnoException;
     if (error instanceof AnswerTooLong)
-      return new SourceRefused(
-        `Chroma at ${this.origin} sent an answer of more than ${MAX_RESPONSE_BYTES} bytes: check that it is a Chroma server.`,
+      return new AnswerTooLarge(
+        `Chroma at ${this.origin} sent an answer of more than ${error.maxBytes} bytes: check that it is a Chroma server.`,
         { cause: error },
       );
     const reason = code ? (REASONS[code] ?? code) : message;

@@ -13,6 +13,11 @@ export interface Answer {
 /** The answer was longer than it may be. */
 export class AnswerTooLong extends Error {
   override readonly name = 'AnswerTooLong';
+  readonly maxBytes: number;
+  constructor(maxBytes: number) {
+    super();
+    this.maxBytes = maxBytes;
+  }
 }
 
 /** Room at first for an answer that does not say how long it is. */
@@ -44,12 +49,12 @@ export function receive(
         status = statusCode;
         headers = received;
         const told = Number(received['content-length'] ?? UNTOLD_BYTES);
-        if (told > maxBytes) return controller.abort(new AnswerTooLong());
+        if (told > maxBytes) return controller.abort(new AnswerTooLong(maxBytes));
         room = allocate(told);
       },
       onResponseData(controller, chunk) {
         const end = length + chunk.length;
-        if (end > maxBytes) return controller.abort(new AnswerTooLong());
+        if (end > maxBytes) return controller.abort(new AnswerTooLong(maxBytes));
         if (end > room.length) {
           const larger = Buffer.allocUnsafeSlow(Math.max(end, 2 * room.length));
           room.copy(larger, 0, 0, length);
