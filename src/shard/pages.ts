@@ -26,14 +26,18 @@ interface Range {
 }
 
 /** Pages in Chroma's order. A page and what points into it are valid until the next is asked for. */
-export async function* pagesInOrder(chroma: ChromaSource, shard: ShardItem): AsyncGenerator<Page> {
+export async function* pagesInOrder(
+  chroma: ChromaSource,
+  shard: ShardItem,
+  largestPageBytes = LARGEST_PAGE_BYTES,
+): AsyncGenerator<Page> {
   const memory = new PageMemory();
   const end = shard.offset + shard.records;
   const ahead: { range: Range; answer: Promise<Buffer> }[] = [];
   let readers = 0;
   let next = shard.offset;
   const fetch = (range: Range) => {
-    const largest = range.limit > 1 ? { maxBytes: LARGEST_PAGE_BYTES } : {};
+    const largest = range.limit > 1 ? { maxBytes: largestPageBytes } : {};
     return chroma.pageBytes(shard, range, ALL_PARTS, { allocate: memory.take, ...largest });
   };
   const ask = () => {

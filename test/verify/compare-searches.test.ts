@@ -68,7 +68,7 @@ test('a distance that is no number hides none that differs', async () => {
 });
 
 test('a table that the planner rightly reads whole is no failure of its index, and an index that no search can use is', async () => {
-  const collection = collectionPlan({ schema: 'small', dimension: 3, records: 12_000 });
+  const collection = collectionPlan({ schema: 'small', dimension: 3, records: 500 });
   const plan = planOf('run-small', [collection]);
   await prepare(target, plan);
   await load(target, collection);
