@@ -24,7 +24,8 @@ export function indexStates(scope: Construct, rooms: Rooms): sfn.DistributedMap 
 /**
  * A build may outlast Lambda's 15 minutes, and Postgres goes on with it when the client is gone: so a function
  * starts it and leaves, and another looks, less often each time. A round is 9 events (Wait 2, Check 5, Choice 2),
- * one of waiting for memory likewise: the 25,000 of a child suffice for 2,700 looks, nine days at five minutes each.
+ * one of waiting for memory likewise, so the 25,000 of a child are 2,700 looks: at a minute each they would not last
+ * two days, and an execution has seven (`pause`).
  */
 function indexChild(scope: Construct, { steps }: Rooms): sfn.IChainable {
   const build: Payload<IndexBuildInput> = {
@@ -61,8 +62,14 @@ function indexChild(scope: Construct, { steps }: Rooms): sfn.IChainable {
 const indexed = (scope: Construct) =>
   sfn.Succeed.jsonata(scope, 'Indexed', { comment: 'All indexes of the collection are valid.' });
 
+/** Looks as often as they advise, five hours at a minute each; then one in five minutes, 2,260 in a week. */
+const FREQUENT_LOOKS = 300;
+const SELDOM_SECONDS = 300;
+
 const pause = (scope: Construct, name: string, next: sfn.IChainable) =>
   sfn.Wait.jsonata(scope, name, {
-    comment: 'As long as the last look advised.',
-    time: sfn.WaitTime.seconds('{% $states.input.waitSeconds %}'),
+    comment: 'As long as the last look advised; longer once the build has taken hours.',
+    time: sfn.WaitTime.seconds(
+      `{% $states.input.looks > ${FREQUENT_LOOKS} ? ${SELDOM_SECONDS} : $states.input.waitSeconds %}`,
+    ),
   }).next(next);
