@@ -134,8 +134,8 @@ export const FIELDS = {
   logRetentionDays: whole(1, 3653)
     .refine((days) => KEPT_DAYS.includes(days), `use a number that CloudWatch knows: ${KEPT_DAYS.join(', ')}`)
     .default(90),
-  /** Days that a run's shards are kept; plans and reports stay. A redrive, possible for 14 days, reads them. */
-  shardRetentionDays: whole(15, 3650).default(30),
+  /** Days that the bucket keeps what a run left there, its report too. A redrive, possible for 14 days, reads it. */
+  storeRetentionDays: whole(15, 3650).default(90),
   /** Gets the notification at a run's end and the alarms, once it has confirmed. */
   alarmEmail: z.email({ error: 'use an address such as team@example.com' }).nullable().default(null),
   /** Customer key for the bucket, the database, the logs and the topic; AWS's own keys otherwise. A new database's key cannot be changed. */

@@ -1,9 +1,9 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { type CfnResource, RemovalPolicy } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import type { MigrationConfig } from './config.ts';
 
 /**
@@ -54,7 +54,8 @@ export class Network extends Construct {
     return new ec2.SecurityGroup(this, id, { vpc: this.vpc, description, allowAllOutbound: false });
   }
 
-  #createVpc({ logRetentionDays: logRetention }: MigrationConfig): ec2.Vpc {
+  #createVpc({ logRetentionDays: logRetention, onDestroy, existingDatabase }: MigrationConfig): ec2.Vpc {
+    const keeps = onDestroy === 'keep' && existingDatabase === null;
     const vpc = new ec2.Vpc(this, 'Vpc', {
       // RDS asks for subnets in two zones, whether it uses the second or not.
       maxAzs: 2,
@@ -65,6 +66,7 @@ export class Network extends Construct {
       restrictDefaultSecurityGroup: false,
     });
     this.#logRefusals(vpc, logRetention);
+    if (keeps) keepWithDatabase(vpc, ...vpc.isolatedSubnets);
     this.#storeEndpoint(
       vpc.vpcId,
       vpc.isolatedSubnets.map(({ routeTable }) => routeTable.routeTableId),
@@ -124,4 +126,10 @@ export class Network extends Construct {
       open: false,
     });
   }
+}
+
+/** A database that stays when the stack goes needs what it stands on: CloudFormation would fail to delete that. */
+export function keepWithDatabase(...constructs: IConstruct[]): void {
+  for (const one of constructs)
+    (one.node.defaultChild as CfnResource).applyRemovalPolicy(RemovalPolicy.RETAIN);
 }

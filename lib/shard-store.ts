@@ -13,7 +13,7 @@ export interface ShardStoreProps {
   readonly key: kms.IKey | null;
 }
 
-/** The bucket of plans, shards and reports. It outlives the stack, since it may hold the only copy of a report. */
+/** The bucket of plans, shards and reports. It outlives the stack unless told otherwise. */
 export class ShardStore extends Construct {
   readonly bucket: s3.Bucket;
   /** As the functions take it. */
@@ -33,8 +33,13 @@ export class ShardStore extends Construct {
       objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
       enforceSSL: true,
       // Parts of an upload whose function died are invisible and billed; a shard's upload takes minutes.
-      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+      lifecycleRules: [
+        { abortIncompleteMultipartUploadAfter: Duration.days(1) },
+        { prefix: 'runs/', expiration: Duration.days(config.storeRetentionDays) },
+      ],
       removalPolicy: keep ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      // CloudFormation deletes no bucket that holds anything, so CDK empties it first.
+      autoDeleteObjects: !keep,
     });
     this.url = `s3://${this.bucket.bucketName}`;
   }

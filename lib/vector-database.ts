@@ -5,6 +5,7 @@ import * as rds from 'aws-cdk-lib/aws-rds';
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { MigrationConfig } from './config.ts';
+import { keepWithDatabase } from './network.ts';
 import { TargetDatabase, type TargetDatabaseProps, type TunableInstance } from './target-database.ts';
 
 const VERSIONS: Record<MigrationConfig['postgresVersion'], rds.PostgresEngineVersion> = {
@@ -43,6 +44,7 @@ export class VectorDatabase extends TargetDatabase {
     super(scope, id, props);
     const { config, network } = props;
     this.securityGroup = network.securityGroup('Database', 'The database');
+    if (config.onDestroy === 'keep') keepWithDatabase(this.securityGroup);
     network.databaseClients.connections.allowTo(
       this.securityGroup,
       ec2.Port.POSTGRES,

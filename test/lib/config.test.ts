@@ -178,7 +178,10 @@ describe('where the configuration comes from', () => {
 describe('an app without a Chroma server', () => {
   it('synthesizes, and says how to name one', () => {
     const { stack } = synthesize();
-    Annotations.fromStack(stack).hasWarning('/ChromaToPgvector', Match.stringLikeRegexp('-c chromaUrl='));
+    Annotations.fromStack(stack).hasWarning(
+      '/ChromaToPgvector/Default',
+      Match.stringLikeRegexp('-c chromaUrl='),
+    );
   });
 
   it('is silent once there is one, and reads from it', () => {

@@ -60,9 +60,11 @@ export function resourcesOf(template: Template, type: string): [id: string, Reso
   return Object.entries(template.findResources(type)) as [string, Resource][];
 }
 
-/** Functions by the name of their step. */
+/** Functions by the name of their step, without CDK's own. */
 export function functionsOf(template: Template): Map<string, Resource['Properties']> {
-  const functions = resourcesOf(template, 'AWS::Lambda::Function');
+  const functions = resourcesOf(template, 'AWS::Lambda::Function').filter(
+    ([, { Properties }]) => Properties.Environment,
+  );
   return new Map(
     functions.map(([, { Properties }]) => [Properties.Handler.replace('.handler', ''), Properties]),
   );

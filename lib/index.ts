@@ -1,0 +1,2 @@
+/** What another CDK app imports. */
+export { ChromaToPgvector, type ChromaToPgvectorProps } from './chroma-to-pgvector.ts';
