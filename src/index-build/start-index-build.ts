@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { CollectionPlan, IndexBuildInput, IndexBuildOutput, Plan } from '../contract.ts';
-import { IndexBuildFailed, MigrationError } from '../errors.ts';
+import { IndexBuildFailed, MigrationError, SourceChanged } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import type { IndexDefinition } from '../postgres/collection-indexes.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
+import { SQLSTATE } from '../postgres/errors.ts';
 import { tablesOf } from '../postgres/ledger.ts';
 import { requireOwned } from '../postgres/schema-owners.ts';
 import { type BuildResources, buildResources } from './build-memory.ts';
@@ -29,7 +30,7 @@ const SCHEMA_LOCK = 0x63687202;
  * caller's patience goes on in the server after the connection is dropped: CREATE INDEX commits without its
  * client.
  *
- * @throws IndexBuildFailed, RunSuperseded
+ * @throws IndexBuildFailed, SourceChanged if a record came twice, RunSuperseded
  */
 export async function startIndexBuild(
   context: IndexBuildContext,
@@ -158,6 +159,12 @@ class Builder {
     if (named instanceof MigrationError) return named;
     const reason = (error as Error).message;
     await noteFailure(this.#client, key, reason).catch(() => undefined);
+    if ((error as pg.DatabaseError).code === SQLSTATE.uniqueViolation && name === 'documents_pkey')
+      // A delete moves the records behind it: a page that was read before it and the next one both hold one of them.
+      return new SourceChanged(
+        `Collection "${this.#collection.collection}" changed while it was read: a record came twice (${(error as pg.DatabaseError).detail}): start a new run, best while nobody writes to it.`,
+        { cause: error },
+      );
     return new IndexBuildFailed(
       `Index ${name} of collection "${this.#collection.collection}" could not be built (${reason}): mend that, then go on with --run ${key.run}.`,
       { cause: error },

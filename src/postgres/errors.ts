@@ -15,6 +15,7 @@ export const SQLSTATE = {
   invalidCatalogName: '3D000',
   insufficientPrivilege: '42501',
   tooManyConnections: '53300',
+  uniqueViolation: '23505',
   dependentObjectsStillExist: '2BP01',
   diskFull: '53100',
   outOfMemory: '53200',

@@ -224,6 +224,14 @@ export async function recordVerified(client: pg.Client, verified: VerifiedCollec
   await touchRun(client, verified.run);
 }
 
+/** Takes back that a collection is verified: a later look has found its tables to be otherwise. */
+export async function forgetVerified(client: pg.Client, run: string, schema: string): Promise<void> {
+  await client.query(
+    'update chroma_migration.collections set verified_at = null where run = $1 and schema = $2 and published_at is null',
+    [run, schema],
+  );
+}
+
 export interface ParameterChange {
   name: string;
   oldValue: string | null;

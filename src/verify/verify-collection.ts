@@ -12,7 +12,7 @@ import { type Log, reportProgress } from '../log.ts';
 import { requirePlan } from '../plan/store-plan.ts';
 import type { Database } from '../postgres/database.ts';
 import { collectionChecksum, guideColumnMismatches } from '../postgres/digest.ts';
-import { recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
+import { forgetVerified, recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { compareSearches, distancesDiffer } from './compare-searches.ts';
@@ -52,7 +52,10 @@ export async function verifyCollection(
   const { target, ...expected } = await expectedOf(context.database, plan, schema);
   const verification = await inspect(context, expected, target);
   await context.store.writeText(keys.verification(run, schema), `${JSON.stringify(verification, null, 2)}\n`);
-  if (!verification.verified) throw verificationFailed([verification]);
+  if (!verification.verified) {
+    await context.database.withClient(`verify ${run}`, (client) => forgetVerified(client, run, schema));
+    throw verificationFailed([verification]);
+  }
   const { checksum, records, searches } = verification;
   await context.database.withClient(`verify ${run}`, (client) =>
     recordVerified(client, { run, schema, sourceChecksum: checksum.source, targetChecksum: checksum.target }),
