@@ -20,6 +20,8 @@ describe('an interrupted command', () => {
     [chroma, postgres] = await Promise.all([startTestChroma(), startTestPostgres()]);
     await fillCollection(chroma.url, { name: 'docs', dimension: 64, records: 1500 });
     store = await temporaryFolder('interrupt-');
+    // Other tests' commands leave their folders for a while where all do.
+    process.env.TMPDIR = await temporaryFolder('interrupt-tmp-');
   });
   after(() => Promise.all([chroma?.stop(), postgres?.stop()]));
 

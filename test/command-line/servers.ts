@@ -27,7 +27,7 @@ export function startTinyChroma(collection: { name: string; dimension: number })
   const answers: [RegExp, unknown][] = [
     [/\/version$/, '1.0.0'],
     [/\/identity$/, { tenant: 'default_tenant' }],
-    [/\/databases$/, [{ name: 'default_database' }]],
+    [/\/databases\?/, [{ name: 'default_database' }]],
     [/\/collections\?/, [{ id, ...collection, metadata: null, configuration_json: {} }]],
     [/\/count$/, 1],
     [/\/get$/, { ids: ['a'], embeddings: null, documents: ['x'], metadatas: [null], uris: [null] }],
