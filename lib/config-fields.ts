@@ -150,4 +150,13 @@ export const FIELDS = {
 export const NESTED = { vpc: vpcFields, existingDatabase: existingDatabaseFields };
 
 export type Fields = { readonly [Key in keyof typeof FIELDS]: z.infer<(typeof FIELDS)[Key]> };
-export type FieldsAsWritten = { readonly [Key in keyof typeof FIELDS]?: z.input<(typeof FIELDS)[Key]> };
+/** The same for whoever writes TypeScript: all but the innermost necessities may be left out. */
+export type FieldsAsWritten = Partial<Omit<Fields, 'vpc' | 'existingDatabase'>> & {
+  readonly vpc?: Optional<NonNullable<Fields['vpc']>, 'routeTableIds'> | null;
+  readonly existingDatabase?: Optional<
+    NonNullable<Fields['existingDatabase']>,
+    'engine' | 'port' | 'instanceIdentifier' | 'parameterGroup'
+  > | null;
+};
+
+type Optional<Whole, Keys extends keyof Whole> = Omit<Whole, Keys> & Partial<Pick<Whole, Keys>>;
