@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
@@ -15,7 +14,6 @@ import { type Log, reportProgress } from '../log.ts';
 import { DOCUMENT_COLUMNS, EMBEDDING_COLUMNS, incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { claimShard, completeShard, insertRejects } from '../postgres/ledger.ts';
-import { measure } from '../store/measure.ts';
 import { ObjectMissing, type ShardStore } from '../store/store.ts';
 import { copyOfLines } from './jsonl-copy.ts';
 import { readManifest } from './manifest.ts';
@@ -103,54 +101,51 @@ async function loadTable(
     onProgress && new Ticker(() => onProgress(Math.floor((sent / object.bytes) * manifest.written)));
   let sent = 0;
   // Before the COPY begins: one that nobody feeds would fail, with nobody to hear it, when the connection ends.
-  const { stream, check } = await checkedBody(store, object, (bytes) => {
+  const pieces = await checkedBody(store, object, (bytes) => {
     sent += bytes;
     ticker?.tick();
   });
   const copy = client.query(
     copyFrom(`copy ${target} (${COLUMNS[table].join(', ')}) from stdin (format binary)`, {
-      highWaterMark: 1 << 20,
+      // One piece at a time: it is with the system, and its memory free, before the next is asked for.
+      highWaterMark: 1,
     }),
   );
   const { collectionId, dimension } = manifest;
-  const body = manifest.objects[table] ? stream : copyOfLines(stream, table, collectionId, dimension);
+  const body = manifest.objects[table] ? pieces : copyOfLines(pieces, table, collectionId, dimension);
   try {
     await pipeline(body, copy);
   } catch (error) {
     throw isDataError(error) ? corrupt(store, object.key, 'is not what Postgres reads', error) : error;
   }
-  check();
   if (copy.rowCount !== manifest.written)
     throw corrupt(store, object.key, `holds ${copy.rowCount} rows and not ${manifest.written}`);
 }
 
-/** The object's bytes, and a check for their end that they are those that were exported. */
-async function checkedBody(store: ShardStore, object: StoredObject, onBytes: (bytes: number) => void) {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const body = await openObject(store, object);
-  const stream = measure((chunk) => {
-    hash.update(chunk);
-    bytes += chunk.length;
-    onBytes(chunk.length);
+/**
+ * The object's bytes, each piece valid until the next is asked for.
+ * @throws ShardCorrupt at once if it is missing, and at its end if it is not what was exported
+ */
+async function checkedBody(
+  store: ShardStore,
+  object: StoredObject,
+  onBytes: (bytes: number) => void,
+): Promise<AsyncIterable<Buffer>> {
+  const body = await store.readPieces(object.key).catch((error) => {
+    throw error instanceof ObjectMissing ? corrupt(store, object.key, 'is missing', error) : error;
   });
-  // pipe carries neither errors on nor an early end back.
-  body.on('error', (error) => stream.destroy(error));
-  stream.on('close', () => body.destroy());
-  body.pipe(stream);
-  const check = () => {
+  return (async function* () {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for await (const piece of body) {
+      hash.update(piece);
+      bytes += piece.length;
+      onBytes(piece.length);
+      yield piece;
+    }
     if (bytes !== object.bytes || hash.digest('hex') !== object.sha256)
       throw corrupt(store, object.key, 'is not what was exported');
-  };
-  return { stream, check };
-}
-
-async function openObject(store: ShardStore, object: StoredObject): Promise<Readable> {
-  try {
-    return await store.read(object.key);
-  } catch (error) {
-    throw error instanceof ObjectMissing ? corrupt(store, object.key, 'is missing', error) : error;
-  }
+  })();
 }
 
 async function loadRejects(
@@ -159,10 +154,9 @@ async function loadRejects(
   { run, schema, number }: ShardManifest,
   object: StoredObject,
 ): Promise<void> {
-  const { stream, check } = await checkedBody(store, object, () => undefined);
-  for await (const block of wholeLines(stream))
+  const pieces = await checkedBody(store, object, () => undefined);
+  for await (const block of wholeLines(pieces))
     await insertRejects(client, { run, schema, number }, rejectsIn(store, object, block));
-  check();
 }
 
 function rejectsIn(store: ShardStore, { key }: StoredObject, lines: Buffer): Reject[] {

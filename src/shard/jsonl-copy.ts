@@ -10,7 +10,7 @@ import { wholeLines } from './whole-lines.ts';
  * the lines are read once for each.
  */
 export function copyOfLines(
-  lines: Readable,
+  lines: AsyncIterable<Buffer>,
   table: 'documents' | 'embeddings',
   collectionId: string,
   dimension: number,
@@ -18,7 +18,11 @@ export function copyOfLines(
   return Readable.from(encoded(lines, table, new ShardEncoder(collectionId, dimension, 'pgcopy')));
 }
 
-async function* encoded(lines: Readable, table: 'documents' | 'embeddings', encoder: ShardEncoder) {
+async function* encoded(
+  lines: AsyncIterable<Buffer>,
+  table: 'documents' | 'embeddings',
+  encoder: ShardEncoder,
+) {
   yield COPY_HEADER;
   for await (const block of wholeLines(lines)) {
     const page = encoder.encode(scanLines(block), 0);

@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-
 /** Lines that are handed on at a time, in bytes: memory holds little more than one such block. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
 const LINE_FEED = 0x0a;
@@ -8,11 +6,12 @@ const LINE_FEED = 0x0a;
  * Blocks of whole lines of JSON. Only a line feed ends one: node:readline would also break at U+2028 and U+2029,
  * which JSON holds unescaped.
  */
-export async function* wholeLines(stream: Readable): AsyncGenerator<Buffer> {
+export async function* wholeLines(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    pieces.push(chunk);
+  for await (const chunk of stream) {
+    // Its memory may be used again for the next.
+    pieces.push(Buffer.from(chunk));
     bytes += chunk.length;
     if (bytes < BLOCK_BYTES) continue;
     const block = Buffer.concat(pieces, bytes);

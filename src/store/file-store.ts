@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { access, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, type FileHandle, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +8,9 @@ import type { StoredObject } from '../contract.ts';
 import { StoreRefused, StoreUnavailable } from '../errors.ts';
 import { measure } from './measure.ts';
 import { checkKey, ObjectMissing, type ShardStore } from './store.ts';
+
+/** Bytes that are read at a time. */
+const PIECE_BYTES = 1 << 20;
 
 /** A store in a folder. Objects are written beside their place and renamed into it, so they appear whole. */
 export class FileStore implements ShardStore {
@@ -38,13 +41,12 @@ export class FileStore implements ShardStore {
   }
 
   async read(key: string): Promise<Readable> {
-    try {
-      const file = await open(this.#path(key));
-      return createReadStream('', { fd: file, highWaterMark: 1 << 20 });
-    } catch (error) {
-      if (isMissing(error)) throw new ObjectMissing(this.urlOf(key));
-      throw storeError(this.urlOf(key), 'read', error);
-    }
+    const fd = await this.#open(key);
+    return createReadStream('', { fd, highWaterMark: PIECE_BYTES });
+  }
+
+  async readPieces(key: string): Promise<AsyncIterable<Buffer>> {
+    return pieces(await this.#open(key), this.urlOf(key));
   }
 
   async readText(key: string): Promise<string | null> {
@@ -71,6 +73,15 @@ export class FileStore implements ShardStore {
     return this.#path(key);
   }
 
+  async #open(key: string): Promise<FileHandle> {
+    try {
+      return await open(this.#path(key));
+    } catch (error) {
+      if (isMissing(error)) throw new ObjectMissing(this.urlOf(key));
+      throw storeError(this.urlOf(key), 'read', error);
+    }
+  }
+
   #path(key: string): string {
     return join(this.#root, checkKey(key));
   }
@@ -87,6 +98,22 @@ export class FileStore implements ShardStore {
       await rm(temporary, { force: true }).catch(() => undefined);
       throw storeError(path, 'written', error);
     }
+  }
+}
+
+/** All pieces in the same memory: new memory for each was half of the importer's processor time, in full collections. */
+async function* pieces(file: FileHandle, path: string): AsyncGenerator<Buffer> {
+  const memory = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  try {
+    for (;;) {
+      const { bytesRead } = await file.read(memory, 0, PIECE_BYTES).catch((error) => {
+        throw storeError(path, 'read', error);
+      });
+      if (bytesRead === 0) return;
+      yield memory.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
   }
 }
 

@@ -85,6 +85,10 @@ export class S3Store implements ShardStore {
     }
   }
 
+  readPieces(key: string): Promise<AsyncIterable<Buffer>> {
+    return this.read(key);
+  }
+
   async readText(key: string): Promise<string | null> {
     try {
       const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#key(key) });

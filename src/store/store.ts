@@ -14,6 +14,11 @@ export interface ShardStore {
   write(key: string, body: Readable): Promise<StoredObject>;
   /** Streams an object out. @throws ObjectMissing */
   read(key: string): Promise<Readable>;
+  /**
+   * The same for those who are done with each piece before they ask for the next: its memory may be used again
+   * then. @throws ObjectMissing
+   */
+  readPieces(key: string): Promise<AsyncIterable<Buffer>>;
   writeText(key: string, text: string, contentType?: string): Promise<void>;
   /** null if there is no such object. */
   readText(key: string): Promise<string | null>;

@@ -46,6 +46,9 @@ for (const [kind, open] of [
       assert.equal(stored.bytes, bytes.length);
       assert.equal(stored.sha256, createHash('sha256').update(bytes).digest('hex'));
       assert.ok(bytes.equals(await buffer(await store.read('runs/x/big.bin'))));
+      const hash = createHash('sha256');
+      for await (const piece of await store.readPieces('runs/x/big.bin')) hash.update(piece);
+      assert.equal(hash.digest('hex'), stored.sha256);
     });
 
     it('holds an empty object', async () => {
