@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pin, SERVER_CORE, unpin } from './cores.ts';
-import { type Exporter, startExporter } from './exporter.ts';
+import { EXPORTER_CORE, pin, SERVER_CORE, unpin } from './cores.ts';
 import { atLeast, type Figure, rate } from './figure.ts';
 import { inTurns } from './in-turns.ts';
 import { type Collection, planOneShard, type Setting } from './setting.ts';
+import { type ShardWorker, startShardWorker } from './shard-worker.ts';
 
 /**
  * The product's export of a shard beside its limit: the same pages fetched by as many readers and thrown away.
@@ -14,9 +14,9 @@ export async function measureExportRate(
   setting: Setting,
   collections: readonly Collection[],
 ): Promise<Figure[]> {
-  const { chromaServer, store } = setting;
-  const exporter = await startExporter(chromaServer.url, store.url);
-  const isPinned = (await pin(chromaServer.pid, SERVER_CORE)) && exporter.isPinned;
+  const { chromaServer } = setting;
+  const exporter = startShardWorker(setting);
+  const isPinned = (await pin(chromaServer.pid, SERVER_CORE)) && (await pin(exporter.pid, EXPORTER_CORE));
   const where = isPinned ? '' : ' (not pinned to cores)';
   try {
     const figures: Figure[] = [];
@@ -31,7 +31,7 @@ export async function measureExportRate(
 
 async function measureOne(
   setting: Setting,
-  exporter: Exporter,
+  exporter: ShardWorker,
   collection: Collection,
   where: string,
 ): Promise<Figure> {

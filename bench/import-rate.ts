@@ -6,12 +6,12 @@ import { silentLog } from '../src/log.ts';
 import { incomingSchema } from '../src/postgres/collection-schema.ts';
 import { prepareDatabase } from '../src/postgres/prepare-database.ts';
 import { exportShard } from '../src/shard/export-shard.ts';
-import { importShard } from '../src/shard/import-shard.ts';
 import { readManifest } from '../src/shard/manifest.ts';
 import { atLeast, type Figure, rate } from './figure.ts';
 import { inTurns, secondsOf, type Way } from './in-turns.ts';
 import { insertRows, limitOf, type ScriptRecord } from './load-ways.ts';
 import { type Collection, planOneShard, type Setting } from './setting.ts';
+import { startShardWorker } from './shard-worker.ts';
 
 /** Enough for a steady rate of what is ten times slower. */
 const INSERTED_RECORDS = 2_000;
@@ -27,43 +27,46 @@ export async function measureImportRate(setting: Setting, collection: Collection
   const records = await scriptRecords(setting, shard);
   const schema = pg.escapeIdentifier(incomingSchema(shard.schema));
 
-  return database.withClient('bench', async (client) => {
-    /** Times one way into empty tables that no checkpoint disturbs. */
-    const intoEmpty =
-      (load: () => Promise<unknown>): Way =>
-      async () => {
-        await client.query(`truncate ${schema}.documents, ${schema}.embeddings`);
-        await client.query('delete from chroma_migration.shards where run = $1', [run]);
-        await client.query('checkpoint').catch(() => undefined);
-        return secondsOf(load);
+  const importer = startShardWorker(setting);
+  return database
+    .withClient('bench', async (client) => {
+      /** Times one way into empty tables that no checkpoint disturbs. */
+      const intoEmpty =
+        (load: () => Promise<number>): Way =>
+        async () => {
+          await client.query(`truncate ${schema}.documents, ${schema}.embeddings`);
+          await client.query('delete from chroma_migration.shards where run = $1', [run]);
+          await client.query('checkpoint').catch(() => undefined);
+          return load();
+        };
+      const limit = await limitOf(client, schema, store, manifest);
+      const seconds = await inTurns({
+        imported: intoEmpty(() => importer.run({ way: 'import', shard: { ...shard, manifestKey } })),
+        copied: intoEmpty(() => secondsOf(limit.load)),
+        inserted: intoEmpty(() => secondsOf(() => insertRows(client, schema, records))),
+      });
+      const { imported, copied } = seconds;
+      const inserted = (seconds.inserted / records.length) * shard.records;
+      const row = {
+        what: `import, ${collection.dimension.toLocaleString('en')} dimensions`,
+        product: rate(shard.records, imported),
       };
-    const limit = await limitOf(client, schema, store, manifest);
-    const seconds = await inTurns({
-      imported: intoEmpty(() => importShard({ database, store, log: silentLog }, { ...shard, manifestKey })),
-      copied: intoEmpty(limit.load),
-      inserted: intoEmpty(() => insertRows(client, schema, records)),
-    });
-    const { imported, copied } = seconds;
-    const inserted = (seconds.inserted / records.length) * shard.records;
-    const row = {
-      what: `import, ${collection.dimension.toLocaleString('en')} dimensions`,
-      product: rate(shard.records, imported),
-    };
-    return [
-      {
-        ...row,
-        beside: `${rate(shard.records, copied)} by ${limit.words}`,
-        ratio: copied / imported,
-        goal: atLeast(0.9, copied / imported),
-      },
-      {
-        ...row,
-        beside: `${rate(shard.records, inserted)} by INSERT of 100 rows a statement`,
-        ratio: inserted / imported,
-        goal: atLeast(8, inserted / imported, ' ×'),
-      },
-    ];
-  });
+      return [
+        {
+          ...row,
+          beside: `${rate(shard.records, copied)} by ${limit.words}`,
+          ratio: copied / imported,
+          goal: atLeast(0.9, copied / imported),
+        },
+        {
+          ...row,
+          beside: `${rate(shard.records, inserted)} by INSERT of 100 rows a statement`,
+          ratio: inserted / imported,
+          goal: atLeast(8, inserted / imported, ' ×'),
+        },
+      ];
+    })
+    .finally(() => importer.stop());
 }
 
 async function scriptRecords({ chroma }: Setting, shard: ShardItem): Promise<ScriptRecord[]> {

@@ -25,7 +25,8 @@ export async function writeResults({ figures, machine, commit, command }: Result
 
 ${measured}
 
-Each figure stands beside what was measured in the same run, in turns with it: medians of three turns after a warm-up.
+Each figure stands beside what was measured in the same run, in turns with it: medians of five turns after a warm-up,
+of three for the whole of it.
 A rate's ratio is ours to the limit's or the peer's, so 1 is the limit itself; for a peer it says how many times faster.
 The pages are thrown away in the process and on the core that exports. COPY from a file and the importer bring the very
 same bytes into the same empty tables; INSERT is one transaction without keys or indexes, which favours it. \`migrate\`
