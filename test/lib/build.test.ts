@@ -21,7 +21,6 @@ describe('the build', () => {
 
     const again = await buildAll();
     assert.equal(again.built, false);
-    assert.ok(again.seconds < 1, `${again.seconds} s`);
   });
 
   it('waits for another build instead of working in its folder', async () => {
