@@ -124,16 +124,16 @@ test('data that an index cannot take fail the build with the reason, and the led
   const plan = planOf('run');
   await prepare(target, plan);
   await load(target, plan.collections[0]!);
-  await target.rows('insert into docs__incoming.documents select * from docs__incoming.documents limit 1');
+  await target.rows('insert into docs__incoming.embeddings select * from docs__incoming.embeddings limit 1');
   await assert.rejects(index(target, plan), (error: Error) => {
     assert.ok(error instanceof IndexBuildFailed);
     assert.match(
       error.message,
-      /documents_pkey of collection "docs".*could not create unique index.*--run run/,
+      /embeddings_pkey of collection "docs".*could not create unique index.*--run run/,
     );
     return true;
   });
-  const [build] = await builds();
+  const build = (await builds()).find(({ index }) => index === 'embeddings_pkey');
   assert.equal(build!.state, 'failed');
   assert.match(build!.error!, /could not create unique index/);
 });
