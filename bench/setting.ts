@@ -37,7 +37,7 @@ export async function openSetting(): Promise<Setting> {
   return {
     ...{ chroma, chromaServer, postgres },
     database: openDatabase({ url: postgres.url }),
-    store: openStore(join(folder, 'store')),
+    store: await openStore(join(folder, 'store')),
     async close() {
       await chroma.close();
       await Promise.all([chromaServer.stop(), postgres.stop()]);

@@ -18,7 +18,7 @@ export type ShardOrder =
 const [chromaUrl, databaseUrl, storeUrl] = process.argv.slice(2) as [string, string, string];
 const chroma = new ChromaSource({ url: chromaUrl });
 const database = openDatabase({ url: databaseUrl });
-const context = { chroma, database, store: openStore(storeUrl), log: silentLog };
+const context = { chroma, database, store: await openStore(storeUrl), log: silentLog };
 
 function carryOut(order: ShardOrder): Promise<unknown> {
   if (order.way === 'export') return exportShard(context, order.shard);

@@ -4,7 +4,7 @@ import { buildAll } from '../local/build.ts';
 import { runMigration } from '../local/run-migration.ts';
 import type { CollectionPlan, ShardItem } from '../src/contract.ts';
 import { buildResources } from '../src/index-build/build-memory.ts';
-import { requirePlan } from '../src/plan/store-plan.ts';
+import { requirePlan } from '../src/plan/plan-file.ts';
 import { collectionSchema } from '../src/postgres/collection-schema.ts';
 import type { RunReport } from '../src/report/report.ts';
 import { readManifest } from '../src/shard/manifest.ts';

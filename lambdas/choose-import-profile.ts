@@ -1,11 +1,11 @@
 import type { RunPointer } from '../src/contract.ts';
-import { requirePlan } from '../src/plan/store-plan.ts';
+import { requirePlan } from '../src/plan/plan-file.ts';
 import { chooseImportProfile, type ImportProfile } from './import-profile.ts';
 import { importProfileKey } from './restore-profile.ts';
 import { databaseStorageBytes, openStore, openTarget } from './runtime.ts';
 
-const store = openStore();
-const database = openTarget();
+const store = await openStore();
+const database = await openTarget();
 
 /** Computes what the server is set to while the run loads; the state machine sets what it returns. */
 export const handler = async ({ run }: RunPointer): Promise<ImportProfile> => {

@@ -2,7 +2,7 @@ import type { PlanStepInput, PlanStepOutput } from '../src/contract.ts';
 import { planStep } from '../src/plan/store-plan.ts';
 import { log, openChroma, openStore } from './runtime.ts';
 
-const context = { chroma: await openChroma(), store: openStore(), log };
+const context = { chroma: await openChroma(), store: await openStore(), log };
 
 /** Looks at what Chroma holds, cuts it into shards and stores the plan. */
 export const handler = (event: PlanStepInput): Promise<PlanStepOutput> => planStep(context, event);

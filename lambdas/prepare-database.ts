@@ -1,10 +1,10 @@
 import type { PrepareDatabaseOutput, RunPointer } from '../src/contract.ts';
-import { requirePlan } from '../src/plan/store-plan.ts';
+import { requirePlan } from '../src/plan/plan-file.ts';
 import { prepareDatabase } from '../src/postgres/prepare-database.ts';
 import { log, openStore, openTarget } from './runtime.ts';
 
-const store = openStore();
-const database = openTarget();
+const store = await openStore();
+const database = await openTarget();
 
 /** Makes the extension, the ledger and an incoming schema for each collection. */
 export const handler = async ({ run }: RunPointer): Promise<PrepareDatabaseOutput> =>

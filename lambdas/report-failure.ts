@@ -2,7 +2,7 @@ import { writeReport } from '../src/report/write-report.ts';
 import { readExecutionEnd } from './execution-end.ts';
 import { log, openStore, openTarget } from './runtime.ts';
 
-const context = { database: openTarget(), store: openStore(), log };
+const context = { database: await openTarget(), store: await openStore(), log };
 
 /** Writes the report of an execution that did not come to its last state, which writes it otherwise. */
 export const handler = async (event: unknown): Promise<void> => {

@@ -2,7 +2,7 @@ import { ModifyDBParameterGroupCommand, RDSClient } from '@aws-sdk/client-rds';
 import { restoreProfile } from './restore-profile.ts';
 import { log, openStore, parameterGroup } from './runtime.ts';
 
-const store = openStore();
+const store = await openStore();
 // RDS takes one change of a parameter group after the other, and an execution that failed may have left one running.
 const rds = new RDSClient({ maxAttempts: 10, retryMode: 'adaptive' });
 

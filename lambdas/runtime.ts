@@ -13,14 +13,12 @@
  *                on AWS: the instance's disk at least, and the group that a function may change
  */
 import { readFileSync } from 'node:fs';
-import { Signer } from '@aws-sdk/rds-signer';
-import { ChromaSource } from '../src/chroma/chroma-source.ts';
+import type { ChromaSource } from '../src/chroma/chroma-source.ts';
 import { InvalidInput } from '../src/errors.ts';
 import type { Log } from '../src/log.ts';
 import { type Database, openDatabase } from '../src/postgres/database.ts';
 import { openStore as openStoreAt } from '../src/store/open-store.ts';
 import type { ShardStore } from '../src/store/store.ts';
-import { headersOf } from './chroma-headers.ts';
 
 const settings = process.env;
 
@@ -40,12 +38,14 @@ function write(level: string, message: string, fields?: Record<string, unknown>)
   process.stdout.write(`${JSON.stringify({ level, message, ...fields })}\n`);
 }
 
-export const openStore = (): ShardStore =>
+export const openStore = (): Promise<ShardStore> =>
   openStoreAt(required('STORE_URL'), {
     pathStyle: Boolean(settings.AWS_ENDPOINT_URL_S3 || settings.AWS_ENDPOINT_URL),
   });
 
 export async function openChroma(): Promise<ChromaSource> {
+  // Loaded only by the steps that read from Chroma: the others start in half the time.
+  const { ChromaSource } = await import('../src/chroma/chroma-source.ts');
   const headers = await chromaHeaders();
   return new ChromaSource({
     url: required('CHROMA_URL'),
@@ -61,16 +61,19 @@ async function chromaHeaders(): Promise<Record<string, string> | undefined> {
   if (!SecretId) return undefined;
   // Loaded only where there is a secret: Lambda has the client, other machines need none.
   const { GetSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager');
+  const { headersOf } = await import('./chroma-headers.ts');
   const { SecretString } = await new SecretsManagerClient().send(new GetSecretValueCommand({ SecretId }));
   return headersOf(SecretString, SecretId);
 }
 
-export function openTarget(): Database {
+export async function openTarget(): Promise<Database> {
   if (settings.DATABASE_URL) return openDatabase({ url: settings.DATABASE_URL, ...authorities() });
   const hostname = required('DATABASE_HOST');
   const port = databasePort();
   const username = required('DATABASE_USER');
   const region = required('AWS_REGION');
+  // Loaded only where IAM lets in: a database with a password needs none of it.
+  const { Signer } = await import('@aws-sdk/rds-signer');
   // The token is signed on this machine: no endpoint need be reached for it.
   const password = () => new Signer({ hostname, port, username, region }).getAuthToken();
   return openDatabase({ url: databaseUrl(username), password, ...authorities() });

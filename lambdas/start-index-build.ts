@@ -1,10 +1,10 @@
 import type { IndexBuildInput, IndexBuildOutput } from '../src/contract.ts';
 import { startIndexBuild } from '../src/index-build/start-index-build.ts';
-import { requirePlan } from '../src/plan/store-plan.ts';
+import { requirePlan } from '../src/plan/plan-file.ts';
 import { log, openStore, openTarget } from './runtime.ts';
 
-const store = openStore();
-const context = { database: openTarget(), log, patienceMilliseconds: 10_000 };
+const store = await openStore();
+const context = { database: await openTarget(), log, patienceMilliseconds: 10_000 };
 
 /** Builds what is missing of a collection's indexes; leaves what takes long to the server. */
 export const handler = async (event: IndexBuildInput): Promise<IndexBuildOutput> =>

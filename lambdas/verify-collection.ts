@@ -2,7 +2,7 @@ import type { CollectionItem, VerifyCollectionOutput } from '../src/contract.ts'
 import { verifyCollection } from '../src/verify/verify-collection.ts';
 import { log, openStore, openTarget } from './runtime.ts';
 
-const context = { database: openTarget(), store: openStore(), log };
+const context = { database: await openTarget(), store: await openStore(), log };
 
 /** Verifies a collection's incoming tables: counts, checksums, dimension, metadata, searches. */
 export const handler = (event: CollectionItem): Promise<VerifyCollectionOutput> =>

@@ -2,7 +2,7 @@ import type { WriteReportInput, WriteReportOutput } from '../src/contract.ts';
 import { writeReport } from '../src/report/write-report.ts';
 import { log, openStore, openTarget } from './runtime.ts';
 
-const context = { database: openTarget(), store: openStore(), log };
+const context = { database: await openTarget(), store: await openStore(), log };
 
 /** Writes the run's report: JSON for machines, HTML for people. */
 export const handler = async (event: WriteReportInput): Promise<WriteReportOutput> => {

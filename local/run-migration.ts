@@ -50,7 +50,7 @@ export async function runMigration(
   interrupt?: Interrupt,
 ): Promise<FinishedMigration> {
   const pathStyle = Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
-  const store = openStore(settings.store, { pathStyle });
+  const store = await openStore(settings.store, { pathStyle });
   const database = openTarget(settings);
   const chroma = openSource(settings);
   const looks = preflight(chroma, database, store);

@@ -8,11 +8,12 @@ import {
   type PlanStepOutput,
   RUN_NAME,
 } from '../contract.ts';
-import { InvalidInput, StoreRefused } from '../errors.ts';
+import { InvalidInput } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { makePlan } from './make-plan.ts';
+import { readPlan, writePlan } from './plan-file.ts';
 
 /** What decides which records lie in which shard: a run that goes on cannot change it. */
 const FIXED_OPTIONS = [
@@ -71,25 +72,6 @@ export async function planStep(
     tune: plan.options.tune,
     allowReboot: plan.options.allowReboot,
   };
-}
-
-/** The plan is written last and whole: where it is, the lists of shards and collections are too. */
-const writePlan = (store: ShardStore, plan: Plan) =>
-  store.writeText(keys.plan(plan.run), `${JSON.stringify(plan, null, 2)}\n`);
-
-/** The plan of a run; null if it has none. */
-export async function readPlan(store: ShardStore, run: string): Promise<Plan | null> {
-  const text = await store.readText(keys.plan(run));
-  return text === null ? null : (JSON.parse(text) as Plan);
-}
-
-/** The plan of a run that must have one. @throws StoreRefused */
-export async function requirePlan(store: ShardStore, run: string): Promise<Plan> {
-  const plan = await readPlan(store, run);
-  if (plan) return plan;
-  throw new StoreRefused(
-    `The store ${store.url} has no plan of run "${run}": pass the store that the run was started with.`,
-  );
 }
 
 export function parseInput(input: unknown): { options: MigrationInput; request: MigrationRequest } {

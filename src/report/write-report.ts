@@ -8,7 +8,7 @@ import {
 } from '../contract.ts';
 import { MigrationError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { readPlan } from '../plan/store-plan.ts';
+import { readPlan } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
 import { endRun, type RunLedger, readRunLedger } from '../postgres/ledger.ts';
 import { pgvectorWarnings } from '../postgres/pgvector-version.ts';

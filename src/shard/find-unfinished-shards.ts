@@ -1,7 +1,7 @@
 import type { FindUnfinishedShardsOutput, ShardItem } from '../contract.ts';
 import { StoreRefused } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { requirePlan } from '../plan/store-plan.ts';
+import { requirePlan } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
 import { countRejects, finishedShards } from '../postgres/ledger.ts';
 import { refuseRejects } from '../publish/reject-gate.ts';

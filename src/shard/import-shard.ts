@@ -44,7 +44,7 @@ export async function importShard(
     // Another shard's would be taken for one that is in already, and this shard never come in.
     if (manifest.run !== run || manifest.schema !== schema || manifest.number !== number)
       throw corrupt(context.store, manifestKey, "is another shard's");
-    const loaded = await context.database.withClient(`import ${run}`, (client) =>
+    const loaded = await context.database.withKeptClient(`import ${run}`, (client) =>
       importInTransaction(client, context, manifest),
     );
     const skipped = loaded === null;
@@ -64,9 +64,8 @@ async function importInTransaction(
 ): Promise<number | null> {
   const { run, schema, number } = manifest;
   const importStartedAt = new Date().toISOString();
-  await client.query('begin');
   // Ledger and tables commit together: a crash that forgets one forgets both, so nobody need wait for the disk.
-  await client.query('set local synchronous_commit = off');
+  await client.query('begin; set local synchronous_commit = off');
   if (!(await claimShard(client, { run, schema, number }))) {
     await client.query('rollback');
     return null;

@@ -10,7 +10,7 @@ import { measure } from './measure.ts';
 import { checkKey, ObjectMissing, type ShardStore } from './store.ts';
 
 /** Bytes that are read at a time. */
-const PIECE_BYTES = 1 << 20;
+const PIECE_BYTES = 256 * 1024;
 
 /** A store in a folder. Objects are written beside their place and renamed into it, so they appear whole. */
 export class FileStore implements ShardStore {

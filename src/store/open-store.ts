@@ -1,6 +1,5 @@
 import { InvalidInput } from '../errors.ts';
 import { FileStore } from './file-store.ts';
-import { S3Store } from './s3-store.ts';
 import type { ShardStore } from './store.ts';
 
 /** Bucket and prefix of an S3 address. */
@@ -15,10 +14,12 @@ export interface StoreSettings {
 }
 
 /** `s3://bucket[/prefix]` or a folder. @throws InvalidInput */
-export function openStore(url: string, { pathStyle = false }: StoreSettings = {}): ShardStore {
+export async function openStore(url: string, { pathStyle = false }: StoreSettings = {}): Promise<ShardStore> {
   if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(url)) return new FileStore(url);
   const s3 = S3_PLACE.exec(url);
   if (!s3)
     throw new InvalidInput(`The store '${url}' is neither a folder nor s3://BUCKET/PREFIX: correct --store.`);
+  // Loaded only where there is a bucket: the SDK is half of what a function takes to start.
+  const { S3Store } = await import('./s3-store.ts');
   return new S3Store(s3[1] as string, s3[2] ?? '', { forcePathStyle: pathStyle });
 }

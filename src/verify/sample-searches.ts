@@ -1,7 +1,7 @@
 import type { ChromaSource } from '../chroma/chroma-source.ts';
 import type { CollectionItem, CollectionPlan, SampledSearches, SampleSearchesOutput } from '../contract.ts';
 import type { Log } from '../log.ts';
-import { requirePlan } from '../plan/store-plan.ts';
+import { requirePlan } from '../plan/plan-file.ts';
 import { idAt } from '../shard/pages.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';

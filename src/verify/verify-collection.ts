@@ -9,7 +9,7 @@ import type {
 import { addChecksums } from '../copy/digest.ts';
 import { StoreRefused, VerificationFailed } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
-import { requirePlan } from '../plan/store-plan.ts';
+import { requirePlan } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
 import { collectionChecksum, guideColumnMismatches } from '../postgres/digest.ts';
 import { forgetVerified, recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';

@@ -54,7 +54,7 @@ for (const format of FORMATS)
       folder = await temporaryFolder('faulty-store-');
       const context = {
         chroma: new ChromaSource({ url: chroma.url }),
-        store: openStore(folder),
+        store: await openStore(folder),
         log: silentLog,
       };
       await planStep(context, { execution: run, input: { shardBytes: 64 * 1024, format } });

@@ -102,7 +102,7 @@ describe('a run whose source changes', () => {
   /** A collection, and a run that has planned it but exported nothing. Both have the same name. */
   async function planned(name: string): Promise<{ store: ShardStore; id: string }> {
     const id = await fillCollection(chroma.url, { name, dimension: DIMENSION, records: RECORDS });
-    const store = openStore(await temporaryFolder('source-changes-'));
+    const store = await openStore(await temporaryFolder('source-changes-'));
     const source = new ChromaSource({ url: chroma.url });
     const input = { collections: [name], shardBytes: 64 * 1024 };
     await planStep({ chroma: source, store, log: silentLog }, { execution: name, input });

@@ -133,8 +133,8 @@ describe('tampered tables', () => {
     runJsonCommand([
       ...['migrate', '--source', chroma.url, '--target', postgres.url, '--store', store, '--run', run],
     ]);
-  const verify = () =>
-    verifyCollection({ database, store: openStore(store), log: silentLog }, { run, schema: 'docs' });
+  const verify = async () =>
+    verifyCollection({ database, store: await openStore(store), log: silentLog }, { run, schema: 'docs' });
 
   /** Tampers with the incoming tables, looks, and puts back what was imported. */
   async function whileTampered(sql: string, look: () => Promise<void>): Promise<void> {

@@ -97,10 +97,10 @@ describe('the import profile on a server', { skip: !server && 'DATABASE_URL name
   });
 });
 
-describe('the end of an execution that failed', () => {
+describe('the end of an execution that failed', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'profile-'));
   after(() => rmSync(folder, { recursive: true }));
-  const store = openStore(folder);
+  const store = await openStore(folder);
   const batch = (value: string): ParameterSetting[] => [
     { ParameterName: 'max_wal_size', ParameterValue: value, ApplyMethod: 'immediate' },
   ];

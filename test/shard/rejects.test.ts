@@ -17,7 +17,7 @@ before(async () => {
 after(() => target.stop());
 
 test('a rejected record with line and paragraph separators comes to the ledger as Chroma sent it', async () => {
-  const store = openStore(await temporaryFolder('rejects-'));
+  const store = await openStore(await temporaryFolder('rejects-'));
   await prepare(target, planOf('run'));
   const reject: Reject = {
     id: 'one\u2028two\u2029three',

@@ -106,10 +106,10 @@ describe('a store that cannot be used', () => {
     assert.deepEqual(await readdir(join(folder, 'parts', 'a')), []);
   });
 
-  it('is told from a mistyped address', () => {
-    assert.throws(() => openStore('s3://Not_A_Bucket'), InvalidInput);
-    assert.throws(() => openStore('https://bucket'), InvalidInput);
-    assert.equal(openStore('s3://bucket/some/prefix').url, 's3://bucket/some/prefix');
+  it('is told from a mistyped address', async () => {
+    await assert.rejects(openStore('s3://Not_A_Bucket'), InvalidInput);
+    await assert.rejects(openStore('https://bucket'), InvalidInput);
+    assert.equal((await openStore('s3://bucket/some/prefix')).url, 's3://bucket/some/prefix');
   });
 });
 

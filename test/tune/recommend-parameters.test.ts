@@ -45,6 +45,7 @@ function inProcess(server: PGlite): Database {
   return {
     where: 'in this process',
     withClient: (_, use) => use(client),
+    withKeptClient: (_, use) => use(client),
     connect: async () => client,
     explain: (error) => error,
   };

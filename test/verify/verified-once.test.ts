@@ -17,7 +17,7 @@ after(() => target.stop());
 
 test('what was verified once and is found otherwise at a later look is not published', async () => {
   const plan = planOf('run');
-  const store = openStore(await temporaryFolder('verified-'));
+  const store = await openStore(await temporaryFolder('verified-'));
   await store.writeText(keys.plan('run'), JSON.stringify(plan));
   const samples = { schema: 'docs', records: 10, dimension: 4, queries: [] };
   await store.writeText(keys.searches('run', 'docs'), JSON.stringify(samples));
