@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { ShardManifest } from '../src/contract.ts';
-import { DOCUMENT_COLUMNS, EMBEDDING_COLUMNS } from '../src/postgres/collection-schema.ts';
+import { TABLE_ROWS } from '../src/copy/table-rows.ts';
 import type { ShardStore } from '../src/store/store.ts';
 
 /** A record as a script holds it. */
@@ -17,10 +17,9 @@ export interface ScriptRecord {
   embedding: number[];
 }
 
-const COLUMNS = { documents: DOCUMENT_COLUMNS, embeddings: EMBEDDING_COLUMNS };
 const TABLES = ['documents', 'embeddings'] as const;
 const copyInto = (schema: string, table: 'documents' | 'embeddings', from: string) =>
-  `copy ${schema}.${table} (${COLUMNS[table].join(', ')}) from ${from} (format binary)`;
+  `copy ${schema}.${table} (${TABLE_ROWS.guide.find(({ object }) => object === table)!.columns.join(', ')}) from ${from} (format binary)`;
 
 /** The least that bringing a shard into the tables costs, and what it is called. */
 export interface LoadLimit {

@@ -1,7 +1,7 @@
 /** Options that several commands share, and what the engine takes of them. */
 import { readFileSync } from 'node:fs';
 import { ChromaSource } from '../src/chroma/chroma-source.ts';
-import type { MigrationRequest } from '../src/contract.ts';
+import { LAYOUTS, type MigrationRequest } from '../src/contract.ts';
 import { type Database, openDatabase } from '../src/postgres/database.ts';
 import type { Values } from './command-line/options.ts';
 import {
@@ -45,6 +45,7 @@ export const selectionOptions = {
     'what the store holds: the bytes that Postgres reads (default), or JSON lines',
   ),
   shardBytes: bytes('vector bytes of a shard; 64MB by default', { min: 64 * 1024, max: 1024 ** 3 }),
+  layout: oneOf(LAYOUTS, 'tables that a collection arrives in (docs/layouts.md); guide by default'),
   index: oneOf(['hnsw', 'ivfflat'], 'approximate index on the embeddings; hnsw by default'),
 };
 

@@ -15,6 +15,13 @@ export type RejectPolicy = 'fail' | 'quarantine';
  */
 export type TunePolicy = 'apply' | 'search' | 'report' | 'off';
 export type IndexMethod = 'hnsw' | 'ivfflat';
+/**
+ * Tables that a collection arrives in. `guide`: documents and embeddings; `flat`: one table; `shared`: the guide's,
+ * as partitions of one pair for all collections of a dimension and space; `langchain`, `llamaindex`: those that the
+ * vector stores of these libraries read (docs/layouts.md).
+ */
+export const LAYOUTS = ['guide', 'flat', 'shared', 'langchain', 'llamaindex'] as const;
+export type LayoutName = (typeof LAYOUTS)[number];
 
 /** A run's name: it becomes a folder of the store and a key of the ledger. */
 export const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
@@ -46,6 +53,8 @@ export const MigrationInput = z.strictObject({
     .min(64 * 1024)
     .max(1024 ** 3)
     .default(64 * 1024 * 1024),
+  /** Tables that a collection arrives in: see LAYOUTS. */
+  layout: z.enum(LAYOUTS).default('guide'),
   /** Approximate index on the embeddings. */
   index: z.enum(['hnsw', 'ivfflat']).default('hnsw'),
   /** Searches that verification samples from each collection. */
@@ -107,6 +116,7 @@ export interface CollectionPlan {
   bytes: number;
   hnsw: HnswSettings;
   indexMethod: IndexMethod;
+  layout: LayoutName;
   /** Name of the embedding model, where Chroma knows it. */
   model: string | null;
   /** Chroma's own words on the collection, kept in the ledger. */
@@ -150,6 +160,7 @@ export interface ShardItem {
   /** The same of the shard's last id: a shift of the offsets shows at one of the two. */
   lastIdHash: string;
   format: ShardFormat;
+  layout: LayoutName;
   /** Records that are asked of Chroma at a time. */
   pageSize: number;
 }
@@ -173,9 +184,11 @@ export interface ShardManifest {
   run: string;
   schema: string;
   number: number;
+  collection: string;
   collectionId: string;
   dimension: number;
   format: ShardFormat;
+  layout: LayoutName;
   /** Records that Chroma handed over; `read = written + rejected`. */
   read: number;
   written: number;
@@ -183,9 +196,10 @@ export interface ShardManifest {
   /** Sum of the written records' digests modulo 2^64, in decimal. */
   checksum: string;
   objects: {
-    /** format pgcopy */
+    /** format pgcopy: two tables, or one */
     documents?: StoredObject;
     embeddings?: StoredObject;
+    rows?: StoredObject;
     /** format jsonl */
     records?: StoredObject;
     /** 24 bytes a record: id (16), digest (8, big-endian). */

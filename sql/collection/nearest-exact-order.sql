@@ -1,4 +1,4 @@
-select e.document_id, e.embedding {{operator}} query_embedding as distance
-            from {{schema}}.embeddings e
+select {{carried}}, e.embedding {{operator}} query_embedding as distance
+            from {{schema}}.{{vectors}} e{{condition}}
            order by e.embedding {{operator}} query_embedding
            limit match_count

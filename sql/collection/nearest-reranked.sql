@@ -1,6 +1,6 @@
-select c.document_id, c.embedding {{operator}} query_embedding as distance
-            from (select e.document_id, e.embedding
-                    from {{schema}}.embeddings e
+select {{carried_candidate}}, c.embedding {{operator}} query_embedding as distance
+            from (select {{carried}}, e.embedding
+                    from {{schema}}.{{vectors}} e{{condition}}
                    order by {{indexed}} {{indexed_operator}} {{indexed_query}}
                    limit match_count * {{candidates}}) c
            order by c.embedding {{operator}} query_embedding

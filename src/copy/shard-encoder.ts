@@ -1,15 +1,15 @@
 import type { Page } from '../chroma/scan-page.ts';
-import type { Reject } from '../contract.ts';
+import type { LayoutName, Reject } from '../contract.ts';
 import { CopyBuffer } from './copy-buffer.ts';
 import { Digester } from './digest.ts';
-import { guideColumns } from './guide-columns.ts';
 import { type HeldRecord, readRecord, recordJson, rejectOf, Unholdable } from './record.ts';
 import { recordUuid, uuidBytes } from './record-id.ts';
+import { type CopyObject, TABLE_ROWS, type TableRows } from './table-rows.ts';
 
 /** What one page adds to the shard's objects. */
 export interface EncodedPage {
-  documents: Buffer;
-  embeddings: Buffer;
+  /** COPY rows of each of the layout's tables; none unless asked for. */
+  copies: Partial<Record<CopyObject, Buffer>>;
   /** JSON lines; empty unless asked for. */
   records: Buffer;
   digests: Buffer;
@@ -17,13 +17,16 @@ export interface EncodedPage {
   written: number;
 }
 
-/** Fields of a row of documents (src/postgres: DOCUMENT_COLUMNS) and of embeddings (EMBEDDING_COLUMNS). */
-const DOCUMENT_FIELDS = 10;
-const EMBEDDING_FIELDS = 3;
 const LINE_END = Buffer.from('\n');
 
-/** What is made of the records beside their digests: COPY rows of both tables, JSON lines, or nothing. */
+/** What is made of the records beside their digests: COPY rows of the layout's tables, JSON lines, or nothing. */
 export type Encoding = 'pgcopy' | 'jsonl' | 'digests';
+
+export interface EncodedCollection {
+  collectionId: string;
+  dimension: number;
+  layout: LayoutName;
+}
 
 /** Encodes a shard page by page. */
 export class ShardEncoder {
@@ -31,15 +34,16 @@ export class ShardEncoder {
   readonly #dimension: number;
   readonly #encoding: Encoding;
   readonly #digester = new Digester();
-  readonly #documents = new CopyBuffer();
-  readonly #embeddings = new CopyBuffer();
+  readonly #tables: { rows: TableRows; buffer: CopyBuffer }[];
   readonly #records = new CopyBuffer();
   readonly #digests = new CopyBuffer();
 
-  constructor(collectionId: string, dimension: number, encoding: Encoding) {
+  constructor({ collectionId, dimension, layout }: EncodedCollection, encoding: Encoding) {
     this.#namespace = uuidBytes(collectionId);
     this.#dimension = dimension;
     this.#encoding = encoding;
+    const tables = encoding === 'pgcopy' ? TABLE_ROWS[layout] : [];
+    this.#tables = tables.map((rows) => ({ rows, buffer: new CopyBuffer() }));
   }
 
   /** @param offset Chroma's offset of the page's first record, for the list of rejects */
@@ -54,8 +58,7 @@ export class ShardEncoder {
       }
     }
     return {
-      documents: this.#documents.take(),
-      embeddings: this.#embeddings.take(),
+      copies: Object.fromEntries(this.#tables.map(({ rows, buffer }) => [rows.object, buffer.take()])),
       records: this.#records.take(),
       digests: this.#digests.take(),
       rejects,
@@ -76,33 +79,10 @@ export class ShardEncoder {
     if (this.#encoding === 'jsonl') {
       this.#records.raw(recordJson(page, index));
       this.#records.raw(LINE_END);
-    } else if (this.#encoding === 'pgcopy') {
-      this.#addDocument(uuid, record);
-      this.#addEmbedding(uuid, record.embedding);
     }
-  }
-
-  #addEmbedding(uuid: Buffer, embedding: Float32Array): void {
-    const embeddings = this.#embeddings;
-    embeddings.row(EMBEDDING_FIELDS);
-    embeddings.field(uuid);
-    embeddings.field(uuid);
-    embeddings.vectorField(embedding);
-  }
-
-  #addDocument(uuid: Buffer, record: HeldRecord): void {
-    const guide = guideColumns(record.metadata);
-    const documents = this.#documents;
-    documents.row(DOCUMENT_FIELDS);
-    documents.field(uuid);
-    documents.field(record.id);
-    documents.optionalField(guide.filePath);
-    documents.optionalField(record.document);
-    documents.int32Field(guide.chunkIndex);
-    documents.int32Field(guide.startLine);
-    documents.int32Field(guide.endLine);
-    documents.optionalField(guide.language);
-    documents.optionalField(record.uri);
-    documents.jsonbField(record.metadataText);
+    for (const { rows, buffer } of this.#tables) {
+      buffer.row(rows.columns.length);
+      rows.write(buffer, record, uuid);
+    }
   }
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import type { CollectionPlan } from '../contract.ts';
-import type { IndexDefinition } from '../postgres/collection-indexes.ts';
 import { collectionSchema, incomingSchema } from '../postgres/collection-schema.ts';
+import type { IndexDefinition } from '../postgres/index-definition.ts';
 
 /** Where a collection's indexes stand. */
 export interface IndexState {
@@ -45,11 +45,11 @@ export async function indexState(client: pg.Client, run: string, schema: string)
   const { rows } = await client.query<{ name: string; valid: boolean }>(
     `select c.relname as name, i.indisvalid as valid
        from pg_index i join pg_class c on c.oid = i.indexrelid
-      where i.indrelid in (to_regclass($1), to_regclass($2))
+      where c.relnamespace = to_regnamespace($1)
       union all
      select conname, convalidated from pg_constraint
-      where conrelid in (to_regclass($1), to_regclass($2)) and contype = 'f'`,
-    [`${incoming}.documents`, `${incoming}.embeddings`],
+      where connamespace = to_regnamespace($1) and contype = 'f'`,
+    [incoming],
   );
   return {
     valid: new Set(rows.filter(({ valid }) => valid).map(({ name }) => name)),

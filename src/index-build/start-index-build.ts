@@ -3,10 +3,10 @@ import pg from 'pg';
 import type { CollectionPlan, IndexBuildInput, IndexBuildOutput, Plan } from '../contract.ts';
 import { IndexBuildFailed, MigrationError, SourceChanged } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
-import type { IndexDefinition } from '../postgres/collection-indexes.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { SQLSTATE } from '../postgres/errors.ts';
+import type { IndexDefinition } from '../postgres/index-definition.ts';
 import { tablesOf } from '../postgres/ledger.ts';
 import { requireOwned } from '../postgres/schema-owners.ts';
 import { type BuildResources, buildResources } from './build-memory.ts';
@@ -103,6 +103,9 @@ async function prepareSession(client: pg.Client, { maintenanceKilobytes, paralle
   await client.query(`set max_parallel_maintenance_workers = ${parallelWorkers}`);
 }
 
+/** What a key says that finds a record twice: a unique one, or an exclusion. */
+const TWICE: string[] = [SQLSTATE.uniqueViolation, SQLSTATE.exclusionViolation];
+
 /** Builds the definitions of one collection over one connection. */
 class Builder {
   /** Name of what is being built. */
@@ -137,7 +140,8 @@ class Builder {
     return Object.values(rows[0] ?? {})[0] === true;
   }
 
-  async #build({ name, ddl }: IndexDefinition): Promise<void> {
+  async #build(definition: IndexDefinition): Promise<void> {
+    const { name, ddl } = definition;
     const key = { run: this.#plan.run, schema: this.#collection.schema, index: name };
     this.present = name;
     await noteBuild(this.#client, key, ddl);
@@ -145,21 +149,21 @@ class Builder {
     try {
       await this.#client.query(ddl);
     } catch (error) {
-      throw await this.#failure(error, name, key);
+      throw await this.#failure(error, definition, key);
     }
     await finishBuild(this.#client, key);
   }
 
   async #failure(
     error: unknown,
-    name: string,
+    { name, isRecordKey }: IndexDefinition,
     key: { run: string; schema: string; index: string },
   ): Promise<unknown> {
     const named = this.#context.database.explain(error);
     if (named instanceof MigrationError) return named;
     const reason = (error as Error).message;
     await noteFailure(this.#client, key, reason).catch(() => undefined);
-    if ((error as pg.DatabaseError).code === SQLSTATE.uniqueViolation && name === 'documents_pkey')
+    if (isRecordKey && TWICE.includes((error as pg.DatabaseError).code as string))
       // A delete moves the records behind it: a page that was read before it and the next one both hold one of them.
       return new SourceChanged(
         `Collection "${this.#collection.collection}" changed while it was read: a record came twice (${(error as pg.DatabaseError).detail}): start a new run, best while nobody writes to it.`,

@@ -62,6 +62,7 @@ async function planCollection(
   const plan: CollectionPlan = {
     ...{ tenant, database, collection: name, collectionId, schema, dimension },
     ...{ records, shards: cuts.length, profile: look.profile, indexMethod: options.index },
+    layout: options.layout,
     bytes: records * storedRecordBytes(dimension ?? 0, look.profile),
     ...collectionSettings(collection),
     metadata: collection.metadata ?? null,
@@ -76,6 +77,7 @@ async function planCollection(
       firstIdHash: borders[index]!.first,
       lastIdHash: borders[index]!.last,
       format: options.format,
+      layout: options.layout,
       pageSize: pageSize(dimension ?? 1, look.profile),
     }),
   );

@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
+import type { Space } from '../contract.ts';
 
 /** Postgres truncates identifiers at 63 bytes; `__incoming` and `__previous` are added to a schema's name. */
 const MAX_BYTES = 63 - '__incoming'.length;
 const SUFFIX_LENGTH = 9;
 /** Schemas that are not ours to fill, whatever a collection is called. */
 const RESERVED = new Set(['public', 'information_schema', 'chroma_migration']);
+
+/** Where the tables are that all collections of a dimension and space share (layout `shared`). */
+export const sharedSchema = (dimension: number, space: Space): string => `shared_${dimension}_${space}`;
+const isSharedSchema = (schema: string) => /^shared_\d+_(l2|cosine|ip)$/.test(schema);
 
 export interface CollectionName {
   tenant: string;
@@ -37,19 +42,24 @@ export function schemaNames(collections: readonly CollectionName[]): string[] {
   });
 }
 
-function safeForm(collection: string): string {
+/** A collection's name as a plain lowercase identifier of at most `bytes` bytes. */
+export function safeName(collection: string, bytes: number): string {
   const form = collection.toLowerCase().replaceAll(/[^a-z0-9_]+/g, '_');
   const led = /^[a-z_]/.test(form) ? form : `c_${form}`;
-  const longOrReserved = led.length > MAX_BYTES || RESERVED.has(led) || led.startsWith('pg_');
-  // Names that end like our own working schemas would meet them.
-  const working = /__(incoming|previous)$/.test(led);
-  if (!longOrReserved && !working) return led;
-  return suffixed(led, { tenant: '', database: '', collection });
+  return led.length <= bytes ? led : suffixed(led, { tenant: '', database: '', collection }, bytes);
 }
 
-function suffixed(form: string, name: CollectionName): string {
+function safeForm(collection: string): string {
+  const led = safeName(collection, MAX_BYTES);
+  const reserved = RESERVED.has(led) || led.startsWith('pg_') || isSharedSchema(led);
+  // Names that end like our own working schemas would meet them.
+  const working = /__(incoming|previous)$/.test(led);
+  return reserved || working ? suffixed(led, { tenant: '', database: '', collection }) : led;
+}
+
+function suffixed(form: string, name: CollectionName, bytes = MAX_BYTES): string {
   const digest = createHash('sha256').update(JSON.stringify([name.tenant, name.database, name.collection]));
-  return `${form.slice(0, MAX_BYTES - SUFFIX_LENGTH)}_${digest.digest('hex').slice(0, SUFFIX_LENGTH - 1)}`;
+  return `${form.slice(0, bytes - SUFFIX_LENGTH)}_${digest.digest('hex').slice(0, SUFFIX_LENGTH - 1)}`;
 }
 
 /** A schema that a person names. @returns what is wrong with it, or null */
@@ -59,6 +69,7 @@ export function schemaNameProblem(schema: string): string | null {
   if (/[\u0000]/.test(schema) || !schema.isWellFormed()) return 'holds characters that Postgres cannot hold';
   if (schema.startsWith('pg_') || schema === 'information_schema' || schema === 'chroma_migration')
     return 'is reserved';
+  if (isSharedSchema(schema)) return 'is reserved';
   if (/__(incoming|previous)$/.test(schema)) return "ends like this program's working schemas";
   // The name is also a folder of the store.
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.$ -]*$/.test(schema)) return 'must be letters, digits, _ . $ - and spaces';

@@ -23,6 +23,7 @@ const FIXED_OPTIONS = [
   'schema',
   'format',
   'shardBytes',
+  'layout',
   'index',
 ] as const satisfies (keyof MigrationInput)[];
 

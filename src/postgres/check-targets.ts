@@ -1,7 +1,8 @@
 import pg from 'pg';
-import type { CollectionPlan, Plan } from '../contract.ts';
+import type { CollectionPlan, LayoutName, Plan } from '../contract.ts';
 import { SchemaOccupied } from '../errors.ts';
 import { collectionSchema, incomingComment, incomingSchema, previousSchema } from './collection-schema.ts';
+import { layoutOf } from './layouts/layouts.ts';
 
 /** Something that is not from a migration and stands where ours will be. */
 interface Foreign {
@@ -48,22 +49,37 @@ async function anythingIn(client: pg.Client, collections: CollectionPlan[]): Pro
 
 /**
  * A schema that a person names may hold what it likes, but the names that our tables bring must be free: of
- * relations, so of indexes and of keys too, and of functions.
+ * relations, so of indexes and of keys too, and of functions. What is live of ours makes way when it is published.
  */
 async function ourNamesIn(client: pg.Client, collection: CollectionPlan): Promise<Foreign | undefined> {
-  const indexes = collectionSchema(collection, collection.schema).indexes.map(({ name }) => name);
+  const { schema } = collection;
+  const live = await publishedLayout(client, schema);
+  const ours = live === null ? [] : namesOf({ ...collection, layout: live });
+  const wanted = namesOf(collection).filter((name) => !ours.includes(name));
   const { rows } = await client.query<Foreign>(
     `select $1 as schema, ${KIND} as kind, relname as name
        from pg_class c where relnamespace = to_regnamespace($3) and relname = any ($2)
-        and not exists (select from chroma_migration.published_schemas where schema = $1)
      union all
      select $1, 'function', proname
        from pg_proc where pronamespace = to_regnamespace($3) and proname in ('search_similar', 'search_nearest')
-        and not exists (select from chroma_migration.published_schemas where schema = $1)
+        and $4
       order by 3 limit 1`,
-    [collection.schema, ['documents', 'embeddings', ...indexes], pg.escapeIdentifier(collection.schema)],
+    [schema, wanted, pg.escapeIdentifier(schema), live === null],
   );
   return rows[0];
+}
+
+const namesOf = (collection: CollectionPlan): string[] =>
+  [...layoutOf(collection).relations, ...collectionSchema(collection, collection.schema).indexes].map(
+    ({ name }) => name,
+  );
+
+async function publishedLayout(client: pg.Client, schema: string): Promise<LayoutName | null> {
+  const { rows } = await client.query<{ layout: LayoutName }>(
+    'select layout from chroma_migration.published_schemas where schema = $1',
+    [schema],
+  );
+  return rows[0]?.layout ?? null;
 }
 
 /** Incoming schemas are dropped when they are stale, previous ones when the next is published: ours only. */

@@ -1,10 +1,12 @@
 import pg from 'pg';
 import digests from '../../sql/collection/digests.sql';
+import type { Layout } from './layouts/layout.ts';
+import { recordsQuery } from './records.ts';
 import { filled } from './template.ts';
 
-/** A query for (id uuid, source_id text, digest bigint) of all records in a schema's tables. */
-export const digestsQuery = (schema: string): string =>
-  filled(digests, { schema: pg.escapeIdentifier(schema) });
+/** A query for (source_id text, digest bigint) of all records in a schema's tables. */
+export const digestsQuery = (layout: Layout, schema: string): string =>
+  filled(digests, { records: recordsQuery(layout, schema) });
 
 export interface CollectionChecksum {
   records: number;
@@ -22,27 +24,24 @@ const SHARED_OUT = PARALLEL.map((setting) => `set ${setting} = 0`).join('; ');
 const AS_BEFORE = PARALLEL.map((setting) => `reset ${setting}`).join('; ');
 
 /** Counts and digests every record that the tables of a schema hold. */
-export async function collectionChecksum(client: pg.Client, schema: string): Promise<CollectionChecksum> {
-  const documents = `${pg.escapeIdentifier(schema)}.documents`;
-  const embeddings = `${pg.escapeIdentifier(schema)}.embeddings`;
+export async function collectionChecksum(
+  client: pg.Client,
+  layout: Layout,
+  schema: string,
+): Promise<CollectionChecksum> {
+  const counts = layout.counted.map(
+    (table) => `(select count(*) from ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)})`,
+  );
   // Several statements give several results: of these, the one between the settings.
   const results = (await client.query(
     `${SHARED_OUT};
-     select (select count(*) from ${documents}) as documents, (select count(*) from ${embeddings}) as embeddings,
-            count(*) as records, coalesce(sum(digest), 0)::text as sum
-       from (${digestsQuery(schema)}) digested;
+     select greatest(${counts.join(', ')}) as rows, count(*) as records, coalesce(sum(digest), 0)::text as sum
+       from (${digestsQuery(layout, schema)}) digested;
      ${AS_BEFORE}`,
-  )) as unknown as pg.QueryResult<{ documents: number; embeddings: number; records: number; sum: string }>[];
-  const {
-    documents: inDocuments,
-    embeddings: inEmbeddings,
-    records,
-    sum,
-  } = results.find(({ command }) => command === 'SELECT')!.rows[0]!;
-  // A document without its embedding, or the other way round, is no record: the larger count shows it.
-  const orphans = inDocuments !== records || inEmbeddings !== records;
-  const counted = orphans ? Math.max(inDocuments, inEmbeddings) : records;
-  return { records: counted, checksum: BigInt.asUintN(64, BigInt(sum)).toString() };
+  )) as unknown as pg.QueryResult<{ rows: number; records: number; sum: string }>[];
+  const { rows, records, sum } = results.find(({ command }) => command === 'SELECT')!.rows[0]!;
+  // A row that belongs to no record, for one a document without its embedding, shows in the larger count.
+  return { records: Math.max(rows, records), checksum: BigInt.asUintN(64, BigInt(sum)).toString() };
 }
 
 /** Rows whose guide columns are not what their metadata says (src/copy/guide-columns.ts has the rule). */

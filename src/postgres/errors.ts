@@ -16,6 +16,7 @@ export const SQLSTATE = {
   insufficientPrivilege: '42501',
   tooManyConnections: '53300',
   uniqueViolation: '23505',
+  exclusionViolation: '23P01',
   dependentObjectsStillExist: '2BP01',
   diskFull: '53100',
   outOfMemory: '53200',

@@ -4,6 +4,7 @@ import type { CollectionPlan, Plan, Reject, RejectReason } from '../contract.ts'
 import { InvalidInput } from '../errors.ts';
 import type { IndexBuildReport, ParameterReport, RunReport, ShardReport } from '../report/report.ts';
 import { incomingSchema } from './collection-schema.ts';
+import { holdableJson } from './holdable-json.ts';
 import { requireOwned } from './schema-owners.ts';
 
 /**
@@ -60,10 +61,6 @@ export async function recordCollections(client: pg.Client, { run, collections }:
 }
 
 const ledgerColumns = ({ profile: _profile, hnsw: _hnsw, ...columns }: CollectionPlan) => columns;
-
-/** A collection's own metadata may hold what jsonb cannot; the ledger then shows U+FFFD. The plan has the original. */
-const holdableJson = (value: unknown): string =>
-  JSON.stringify(value).replaceAll(/\\u(0000|d[89a-f]..)/gi, '\\ufffd');
 
 /** Forgets what a run had done in schemas whose incoming tables are made anew. */
 export async function forgetProgress(client: pg.Client, run: string, schemas: string[]): Promise<void> {

@@ -10,6 +10,7 @@ import { beginRun, forgetProgress, recordCollections } from './ledger.ts';
 import { lockLedger, migrateLedger } from './ledger-schema.ts';
 import { pgvectorWarnings } from './pgvector-version.ts';
 import { ownSchemas } from './schema-owners.ts';
+import { createSharedTables } from './shared-tables.ts';
 
 /** Collections whose tables are made in one transaction: each takes some ten locks of some thousand. */
 const COLLECTIONS_A_TRANSACTION = 50;
@@ -111,6 +112,7 @@ async function createIncoming(
   });
   if (due.length === 0) return;
   await client.query('begin');
+  await createSharedTables(client, due);
   await client.query(statements.join('\n'));
   // What the ledger says was loaded, indexed and verified was so of tables that another run has replaced.
   await forgetProgress(

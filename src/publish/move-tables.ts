@@ -1,9 +1,9 @@
 import pg from 'pg';
 import { SchemaOccupied } from '../errors.ts';
 import { SQLSTATE } from '../postgres/errors.ts';
+import type { Layout } from '../postgres/layouts/layout.ts';
 
-/** What is moved from schema to schema: both tables with their indexes and keys, and the search functions. */
-const TABLES = ['documents', 'embeddings'];
+/** What is moved from schema to schema beside a layout's relations with their indexes and keys. */
 const FUNCTIONS = ['search_similar(vector, integer, double precision)', 'search_nearest(vector, integer)'];
 
 /**
@@ -11,6 +11,15 @@ const FUNCTIONS = ['search_similar(vector, integer, double precision)', 'search_
  * first, so that no reader is ever the deadlock's victim.
  */
 const LOCK_MILLISECONDS = 300;
+
+/** A collection's relations and where they stand. */
+export interface Place {
+  schema: string;
+  layout: Layout;
+}
+
+const qualified = (schema: string, name: string) =>
+  `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
 
 /** Sets the patience of the present transaction's locks. */
 export const limitLockWait = (client: pg.Client) =>
@@ -22,9 +31,11 @@ export const limitLockWait = (client: pg.Client) =>
  * holds one of them and so is never between two versions; one that names a search function and a table beside it
  * may be, since Postgres looks functions up without a lock.
  */
-export async function lockTables(client: pg.Client, schemas: readonly string[]): Promise<void> {
-  if (schemas.length === 0) return;
-  const names = schemas.flatMap((schema) => TABLES.map((table) => `${pg.escapeIdentifier(schema)}.${table}`));
+export async function lockTables(client: pg.Client, places: readonly Place[]): Promise<void> {
+  if (places.length === 0) return;
+  const names = places.flatMap(({ schema, layout }) =>
+    layout.relations.filter(({ kind }) => kind === 'table').map(({ name }) => qualified(schema, name)),
+  );
   await client.query(`lock table ${names.join(', ')} in access exclusive mode`);
 }
 
@@ -34,13 +45,15 @@ export async function lockTables(client: pg.Client, schemas: readonly string[]):
  *
  * @throws SchemaOccupied
  */
-export async function dropPrevious(client: pg.Client, schema: string): Promise<void> {
+export async function dropPrevious(client: pg.Client, { schema, layout }: Place): Promise<void> {
   const quoted = pg.escapeIdentifier(schema);
   try {
     await client.query(
       [
         ...FUNCTIONS.map((name) => `drop function if exists ${quoted}.${name}`),
-        `drop table if exists ${[...TABLES].reverse().map((table) => `${quoted}.${table}`)}`,
+        ...[...layout.relations]
+          .reverse()
+          .map(({ kind, name }) => `drop ${kind} if exists ${qualified(schema, name)}`),
         `drop schema if exists ${quoted}`,
       ].join(';'),
     );
@@ -55,25 +68,41 @@ export async function dropPrevious(client: pg.Client, schema: string): Promise<v
 }
 
 /** Tables move, schemas are not renamed: the target may be `public`. */
-export async function moveTables(client: pg.Client, from: string, to: string): Promise<void> {
-  const [source, target] = [pg.escapeIdentifier(from), pg.escapeIdentifier(to)];
+export async function moveTables(client: pg.Client, { schema, layout }: Place, to: string): Promise<void> {
+  const target = pg.escapeIdentifier(to);
   await client.query(
     [
-      ...TABLES.map((table) => `alter table ${source}.${table} set schema ${target}`),
-      ...FUNCTIONS.map((name) => `alter function ${source}.${name} set schema ${target}`),
+      ...layout.relations.map(
+        ({ kind, name }) => `alter ${kind} ${qualified(schema, name)} set schema ${target}`,
+      ),
+      ...FUNCTIONS.map(
+        (name) => `alter function ${pg.escapeIdentifier(schema)}.${name} set schema ${target}`,
+      ),
     ].join(';'),
   );
 }
 
-/** Gives whoever may use the tables of one schema the same rights to those of another. */
-export async function copyGrants(client: pg.Client, from: string, to: string): Promise<void> {
+/** Gives whoever may use the relations of one schema the same rights to those of the same names in another. */
+export async function copyGrants(client: pg.Client, { schema, layout }: Place, to: string): Promise<void> {
   const { rows } = await client.query<{ statement: string }>(
     `select format('grant %s on %I.%I to %s%s', a.privilege_type, $2::text, c.relname,
                    case when a.grantee = 0 then 'public' else quote_ident(r.rolname) end,
                    case when a.is_grantable then ' with grant option' else '' end) as statement
        from pg_class c cross join lateral aclexplode(c.relacl) a left join pg_roles r on r.oid = a.grantee
-      where c.relnamespace = to_regnamespace($1) and c.relname = any ($3) and a.grantee <> c.relowner`,
-    [pg.escapeIdentifier(from), to, TABLES],
+      where c.relnamespace = to_regnamespace($1) and c.relname = any ($3) and a.grantee <> c.relowner
+        and exists (select from pg_class o where o.relnamespace = to_regnamespace($4) and o.relname = c.relname)`,
+    [
+      ...[pg.escapeIdentifier(schema), to],
+      ...[layout.relations.map(({ name }) => name), pg.escapeIdentifier(to)],
+    ],
   );
   if (rows.length > 0) await client.query(rows.map(({ statement }) => statement).join(';'));
+}
+
+/** Whether a collection's vectors still stand there: a person may have dropped them. */
+export async function stands(client: pg.Client, { schema, layout }: Place): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>('select to_regclass($1) is not null as there', [
+    qualified(schema, layout.vectors),
+  ]);
+  return rows[0]!.there;
 }

@@ -1,13 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import type { PublishOutput } from '../contract.ts';
+import type { LayoutName, PublishOutput, Space } from '../contract.ts';
 import { TargetBusy, VerificationFailed } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { incomingSchema, previousSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
+import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { countRejects } from '../postgres/ledger.ts';
 import { requireOwned } from '../postgres/schema-owners.ts';
-import { copyGrants, dropPrevious, limitLockWait, lockTables, moveTables } from './move-tables.ts';
+import { attachment, detach } from '../postgres/shared-tables.ts';
+import {
+  copyGrants,
+  dropPrevious,
+  limitLockWait,
+  lockTables,
+  moveTables,
+  type Place,
+  stands,
+} from './move-tables.ts';
 import { refuseRejects } from './reject-gate.ts';
 
 /** Patience with readers and writers that hold the live tables. */
@@ -25,8 +35,13 @@ interface Candidate {
   collection_id: string;
   verified: boolean;
   published: boolean;
-  /** Run whose tables are live now; null if there are none of ours. */
-  live: string | null;
+  layout: LayoutName;
+  dimension: number | null;
+  space: Space;
+  /** Run whose tables are live now, and their layout; null if there are none of ours. */
+  live_run: string | null;
+  live_layout: LayoutName | null;
+  previous_layout: LayoutName | null;
 }
 
 /**
@@ -95,10 +110,12 @@ function refuseUnverified(run: string, candidates: Candidate[]): void {
 async function candidatesOf(client: pg.Client, run: string): Promise<Candidate[]> {
   const { rows } = await client.query<Candidate>(
     `select c.schema, c.collection, c.collection_id, c.verified_at is not null as verified,
-            c.published_at is not null as published,
-            -- A person may have dropped what was live.
-            case when to_regclass(format('%I.documents', c.schema)) is not null then p.run end as live
-       from chroma_migration.collections c left join chroma_migration.published_schemas p using (schema)
+            c.published_at is not null as published, c.dimension, c.space,
+            coalesce(r.options ->> 'layout', 'guide') as layout,
+            p.run as live_run, p.layout as live_layout, p.previous_layout
+       from chroma_migration.collections c
+       join chroma_migration.runs r using (run)
+       left join chroma_migration.published_schemas p using (schema)
       where c.run = $1 order by c.schema`,
     [run],
   );
@@ -128,35 +145,63 @@ async function publishSome(client: pg.Client, run: string, schemas: readonly str
   await requireOwned(client, run, schemas);
   const candidates = await lockCandidates(client, run, schemas);
   refuseUnverified(run, candidates);
-  const live = candidates.filter((candidate) => candidate.live !== null);
-  for (const { schema } of live) await dropPrevious(client, previousSchema(schema));
-  await lockTables(
-    client,
-    live.map(({ schema }) => schema),
-  );
+  const live = await livePlaces(client, candidates);
+  for (const { schema, collection, previous_layout } of candidates)
+    if (live.has(schema))
+      await dropPrevious(client, {
+        schema: previousSchema(schema),
+        layout: layoutOf({ layout: previous_layout ?? 'guide', collection }),
+      });
+  await lockTables(client, [...live.values()]);
   for (const candidate of candidates) {
     const { schema } = candidate;
+    const before = live.get(schema);
     await client.query(`create schema if not exists ${pg.escapeIdentifier(schema)}`);
-    if (candidate.live !== null) {
-      await copyGrants(client, schema, incomingSchema(schema));
-      await client.query(`create schema ${pg.escapeIdentifier(previousSchema(schema))}`);
-      await moveTables(client, schema, previousSchema(schema));
-    }
-    await moveTables(client, incomingSchema(schema), schema);
+    if (before) await moveAway(client, before);
+    await moveTables(client, { schema: incomingSchema(schema), layout: layoutOf(candidate) }, schema);
     await client.query(`drop schema ${pg.escapeIdentifier(incomingSchema(schema))}`);
-    await noteLive(client, run, candidate);
+    if (candidate.layout === 'shared') await client.query(attachment(schema, candidate));
+    await noteLive(client, run, candidate, before !== undefined);
   }
 }
 
-async function noteLive(client: pg.Client, run: string, candidate: Candidate): Promise<void> {
-  const { schema, collection, collection_id, live } = candidate;
+/** What is live of the candidates by schema. A person may have dropped it. */
+async function livePlaces(client: pg.Client, candidates: readonly Candidate[]): Promise<Map<string, Place>> {
+  const places = new Map<string, Place>();
+  for (const { schema, collection, live_layout: layout } of candidates) {
+    if (layout === null) continue;
+    const place = { schema, layout: layoutOf({ layout, collection }) };
+    if (await stands(client, place)) places.set(schema, place);
+  }
+  return places;
+}
+
+async function moveAway(client: pg.Client, live: Place): Promise<void> {
+  const { schema } = live;
+  await copyGrants(client, live, incomingSchema(schema));
+  await detach(client, live);
+  await client.query(`create schema ${pg.escapeIdentifier(previousSchema(schema))}`);
+  await moveTables(client, live, previousSchema(schema));
+}
+
+async function noteLive(
+  client: pg.Client,
+  run: string,
+  candidate: Candidate,
+  wasLive: boolean,
+): Promise<void> {
+  const { schema, collection, collection_id, layout } = candidate;
+  const previousRun = wasLive ? candidate.live_run : null;
+  const previousLayout = wasLive ? candidate.live_layout : candidate.previous_layout;
   await client.query(
-    `insert into chroma_migration.published_schemas (schema, run, collection, collection_id, previous_run)
-     values ($1, $2, $3, $4, $5)
+    `insert into chroma_migration.published_schemas
+       (schema, run, collection, collection_id, layout, previous_run, previous_layout)
+     values ($1, $2, $3, $4, $5, $6, coalesce($7, 'guide'))
      on conflict (schema) do update
        set run = excluded.run, collection = excluded.collection, collection_id = excluded.collection_id,
-           previous_run = excluded.previous_run, published_at = now()`,
-    [schema, run, collection, collection_id, live],
+           layout = excluded.layout, previous_run = excluded.previous_run,
+           previous_layout = excluded.previous_layout, published_at = now()`,
+    [schema, run, collection, collection_id, layout, previousRun, previousLayout],
   );
   await client.query(
     'update chroma_migration.collections set published_at = now() where run = $1 and schema = $2',

@@ -1,9 +1,12 @@
 import pg from 'pg';
+import type { LayoutName, Space } from '../contract.ts';
 import { NothingToRollBack } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { previousSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
-import { copyGrants, lockTables, moveTables } from './move-tables.ts';
+import { layoutOf } from '../postgres/layouts/layouts.ts';
+import { attachment, detach } from '../postgres/shared-tables.ts';
+import { copyGrants, lockTables, moveTables, type Place, stands } from './move-tables.ts';
 import { withPatience } from './publish.ts';
 
 export interface RolledBack {
@@ -18,6 +21,8 @@ interface Published {
   collection: string;
   run: string;
   previous_run: string | null;
+  layout: LayoutName;
+  previous_layout: LayoutName;
 }
 
 /**
@@ -39,7 +44,8 @@ export async function rollback(database: Database, name: string, log: Log): Prom
 async function rollBack(client: pg.Client, name: string, where: string): Promise<RolledBack> {
   const published = await find(client, name, where);
   const { schema, collection, previous_run: run } = published;
-  if (run === null || !(await standsIn(client, previousSchema(schema))))
+  // A person may have dropped the previous version to have its room.
+  if (run === null || !(await stands(client, previousOf(published))))
     throw new NothingToRollBack(
       `Collection "${collection}" has no version before the one in place: drop schema "${schema}" if it shall go.`,
     );
@@ -68,33 +74,47 @@ async function find(client: pg.Client, name: string, where: string): Promise<Pub
 /** Until the transaction's end nobody else changes what is live: what is read here is what the swap writes down. */
 const publishedAs = (client: pg.Client, name: string) =>
   client.query<Published>(
-    `select schema, collection, run, previous_run from chroma_migration.published_schemas
+    `select schema, collection, run, previous_run, layout, previous_layout
+       from chroma_migration.published_schemas
       where collection = $1 or schema = $1 order by schema = $1 desc for update`,
     [name],
   );
 
-/** A person may have dropped the previous version to have its room. */
-async function standsIn(client: pg.Client, schema: string): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>('select to_regclass($1) is not null as there', [
-    `${pg.escapeIdentifier(schema)}.documents`,
-  ]);
-  return rows[0]!.there;
-}
+const liveOf = ({ schema, collection, layout }: Published): Place => ({
+  schema,
+  layout: layoutOf({ layout, collection }),
+});
+const previousOf = ({ schema, collection, previous_layout: layout }: Published): Place => ({
+  schema: previousSchema(schema),
+  layout: layoutOf({ layout, collection }),
+});
 
-async function swap(client: pg.Client, { schema, run, previous_run }: Published): Promise<void> {
-  const previous = previousSchema(schema);
+async function swap(client: pg.Client, published: Published): Promise<void> {
+  const { schema, run, previous_run, layout, previous_layout } = published;
+  const [live, previous] = [liveOf(published), previousOf(published)];
   // Held only within this transaction, and of a name that no collection can have.
   const between = `${schema}%swap`;
-  await lockTables(client, [schema, previous]);
-  await copyGrants(client, schema, previous);
+  await lockTables(client, [live, previous]);
+  await copyGrants(client, live, previous.schema);
+  await detach(client, live);
   await client.query(`create schema ${pg.escapeIdentifier(between)}`);
-  await moveTables(client, schema, between);
+  await moveTables(client, live, between);
   await moveTables(client, previous, schema);
-  await moveTables(client, between, previous);
+  await moveTables(client, { ...live, schema: between }, previous.schema);
   await client.query(`drop schema ${pg.escapeIdentifier(between)}`);
+  if (previous_layout === 'shared') await attach(client, published);
   await client.query(
     `update chroma_migration.published_schemas
-        set run = $2, previous_run = $3, published_at = now() where schema = $1`,
-    [schema, previous_run, run],
+        set run = $2, previous_run = $3, layout = $4, previous_layout = $5, published_at = now() where schema = $1`,
+    [schema, previous_run, run, previous_layout, layout],
   );
+}
+
+/** Makes what is live again a partition of the tables that it shared. */
+async function attach(client: pg.Client, { schema, previous_run }: Published): Promise<void> {
+  const { rows } = await client.query<{ dimension: number | null; space: Space }>(
+    'select dimension, space from chroma_migration.collections where run = $1 and schema = $2',
+    [previous_run, schema],
+  );
+  if (rows[0]) await client.query(attachment(schema, rows[0]));
 }

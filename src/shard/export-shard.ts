@@ -17,7 +17,7 @@ export interface ExportContext {
 }
 
 /**
- * Exports one shard from Chroma to the store: COPY streams for both tables (or JSON lines), digests, rejects
+ * Exports one shard from Chroma to the store: a COPY stream for each table (or JSON lines), digests, rejects
  * and, last, the manifest. Memory holds a few pages, whatever the shard's size. A shard that has its
  * manifest is not exported again.
  *
@@ -44,7 +44,7 @@ export async function exportShard(context: ExportContext, shard: ShardItem): Pro
 async function exportPages(context: ExportContext, shard: ShardItem): Promise<ShardManifest> {
   const startedAt = new Date().toISOString();
   const objects = new ShardObjects(context.store, shard);
-  const encoder = new ShardEncoder(shard.collectionId, shard.dimension, shard.format);
+  const encoder = new ShardEncoder(shard, shard.format);
   const progress = new Ticker(() => {
     reportProgress(context.log, {
       phase: 'export',
@@ -71,10 +71,10 @@ async function exportPages(context: ExportContext, shard: ShardItem): Promise<Sh
     checkUnchanged(shard, read, firstId, lastId);
     const { written, rejected, stored } = await objects.finish();
     const checksum = encoder.checksum().toString();
-    const { run, schema, number, collectionId, dimension, format } = shard;
+    const { run, schema, number, collection, collectionId, dimension, format, layout } = shard;
     const finishedAt = new Date().toISOString();
     return {
-      ...{ version: 1, run, schema, number, collectionId, dimension, format },
+      ...{ version: 1, run, schema, number, collection, collectionId, dimension, format, layout },
       ...{ read, written, rejected, checksum },
       ...{ objects: stored, firstId, lastId, startedAt, finishedAt },
     };

@@ -9,10 +9,12 @@ import type {
   ShardManifest,
   StoredObject,
 } from '../contract.ts';
+import { TABLE_ROWS, type TableRows } from '../copy/table-rows.ts';
 import { ShardCorrupt } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
-import { DOCUMENT_COLUMNS, EMBEDDING_COLUMNS, incomingSchema } from '../postgres/collection-schema.ts';
+import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
+import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { claimShard, completeShard, insertRejects } from '../postgres/ledger.ts';
 import { ObjectMissing, type ShardStore } from '../store/store.ts';
 import { copyOfLines } from './jsonl-copy.ts';
@@ -27,7 +29,7 @@ export interface ImportContext {
 }
 
 /**
- * Imports one shard in one transaction: the claim of its row in the ledger, COPY of both tables, counts and
+ * Imports one shard in one transaction: the claim of its row in the ledger, COPY of its tables, counts and
  * checksum, commit. A killed import leaves nothing; a shard that the ledger has is not imported again.
  *
  * @throws ShardCorrupt if the store's objects are not what the manifest says; the manifest is then deleted,
@@ -70,10 +72,12 @@ async function importInTransaction(
     await client.query('rollback');
     return null;
   }
-  await loadTable(client, store, manifest, 'documents');
-  await loadTable(client, store, manifest, 'embeddings', (records) =>
-    reportProgress(log, { phase: 'import', schema, shard: number, records }),
-  );
+  const tables = TABLE_ROWS[manifest.layout];
+  // The last has the vectors, and so nearly all of the bytes.
+  for (const rows of tables)
+    await loadTable(client, store, manifest, rows, (records) => {
+      if (rows === tables.at(-1)) reportProgress(log, { phase: 'import', schema, shard: number, records });
+    });
   if (manifest.objects.rejects) await loadRejects(client, store, manifest, manifest.objects.rejects);
   await completeShard(client, {
     ...{ run, schema, number, records: manifest.read, loaded: manifest.written },
@@ -84,34 +88,32 @@ async function importInTransaction(
   return manifest.written;
 }
 
-const COLUMNS = { documents: DOCUMENT_COLUMNS, embeddings: EMBEDDING_COLUMNS };
-
 async function loadTable(
   client: pg.Client,
   store: ShardStore,
   manifest: ShardManifest,
-  table: 'documents' | 'embeddings',
-  onProgress?: (records: number) => void,
+  rows: TableRows,
+  onProgress: (records: number) => void,
 ): Promise<void> {
-  const object = manifest.objects[table] ?? manifest.objects.records;
+  const ready = manifest.objects[rows.object];
+  const object = ready ?? manifest.objects.records;
   if (!object) throw corrupt(store, `${manifest.schema} ${manifest.number}`, 'has no object to load');
-  const target = `${pg.escapeIdentifier(incomingSchema(manifest.schema))}.${table}`;
-  const ticker =
-    onProgress && new Ticker(() => onProgress(Math.floor((sent / object.bytes) * manifest.written)));
+  const table = layoutOf(manifest).copied[rows.object] as string;
+  const target = [incomingSchema(manifest.schema), table].map(pg.escapeIdentifier).join('.');
+  const ticker = new Ticker(() => onProgress(Math.floor((sent / object.bytes) * manifest.written)));
   let sent = 0;
   // Before the COPY begins: one that nobody feeds would fail, with nobody to hear it, when the connection ends.
   const pieces = await checkedBody(store, object, (bytes) => {
     sent += bytes;
-    ticker?.tick();
+    ticker.tick();
   });
   const copy = client.query(
-    copyFrom(`copy ${target} (${COLUMNS[table].join(', ')}) from stdin (format binary)`, {
+    copyFrom(`copy ${target} (${rows.columns.join(', ')}) from stdin (format binary)`, {
       // One piece at a time: it is with the system, and its memory free, before the next is asked for.
       highWaterMark: 1,
     }),
   );
-  const { collectionId, dimension } = manifest;
-  const body = manifest.objects[table] ? pieces : copyOfLines(pieces, table, collectionId, dimension);
+  const body = ready ? pieces : copyOfLines(pieces, rows.object, manifest);
   try {
     await pipeline(body, copy);
   } catch (error) {

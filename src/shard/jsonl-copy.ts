@@ -1,28 +1,24 @@
 import { Readable } from 'node:stream';
 import { scanLines } from '../chroma/scan-lines.ts';
 import { COPY_HEADER, COPY_TRAILER } from '../copy/copy-buffer.ts';
-import { ShardEncoder } from '../copy/shard-encoder.ts';
+import { type EncodedCollection, ShardEncoder } from '../copy/shard-encoder.ts';
+import type { CopyObject } from '../copy/table-rows.ts';
 import { ShardCorrupt } from '../errors.ts';
 import { wholeLines } from './whole-lines.ts';
 
 /**
- * Turns a shard's JSON lines into the COPY stream of one of its tables. Both tables share one connection, so
+ * Turns a shard's JSON lines into the COPY stream of one of its tables. All tables share one connection, so
  * the lines are read once for each.
  */
 export function copyOfLines(
   lines: AsyncIterable<Buffer>,
-  table: 'documents' | 'embeddings',
-  collectionId: string,
-  dimension: number,
+  object: CopyObject,
+  collection: EncodedCollection,
 ): Readable {
-  return Readable.from(encoded(lines, table, new ShardEncoder(collectionId, dimension, 'pgcopy')));
+  return Readable.from(encoded(lines, object, new ShardEncoder(collection, 'pgcopy')));
 }
 
-async function* encoded(
-  lines: AsyncIterable<Buffer>,
-  table: 'documents' | 'embeddings',
-  encoder: ShardEncoder,
-) {
+async function* encoded(lines: AsyncIterable<Buffer>, object: CopyObject, encoder: ShardEncoder) {
   yield COPY_HEADER;
   for await (const block of wholeLines(lines)) {
     const page = encoder.encode(scanLines(block), 0);
@@ -30,7 +26,7 @@ async function* encoded(
       throw new ShardCorrupt(
         'A file of JSON lines holds records that were not exported so: export the shard again.',
       );
-    yield page[table];
+    yield page.copies[object];
   }
   yield COPY_TRAILER;
 }

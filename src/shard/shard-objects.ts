@@ -1,17 +1,20 @@
 import type { ShardItem, ShardManifest } from '../contract.ts';
 import { COPY_HEADER, COPY_TRAILER } from '../copy/copy-buffer.ts';
 import type { EncodedPage } from '../copy/shard-encoder.ts';
+import { type CopyObject, TABLE_ROWS } from '../copy/table-rows.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { ObjectWriter } from './object-writer.ts';
 
-type ObjectName = 'documents' | 'embeddings' | 'records' | 'digests' | 'rejects';
+type ObjectName = CopyObject | 'records' | 'digests' | 'rejects';
 
 /** The objects of one shard, written side by side. */
 export class ShardObjects {
   readonly #shard: ShardItem;
   readonly #store: ShardStore;
   readonly #writers = new Map<ObjectName, ObjectWriter>();
+  /** Objects of COPY streams. */
+  readonly #copies: readonly CopyObject[];
   #written = 0;
   #rejected = 0;
 
@@ -19,16 +22,12 @@ export class ShardObjects {
     this.#store = store;
     this.#shard = shard;
     this.#open('digests');
+    this.#copies = shard.format === 'pgcopy' ? TABLE_ROWS[shard.layout].map(({ object }) => object) : [];
     if (shard.format === 'jsonl') this.#open('records');
-    else {
-      this.#open('documents');
-      this.#open('embeddings');
-    }
   }
 
   async begin(): Promise<void> {
-    await this.#writers.get('documents')?.write(COPY_HEADER);
-    await this.#writers.get('embeddings')?.write(COPY_HEADER);
+    await Promise.all(this.#copies.map((object) => this.#open(object).write(COPY_HEADER)));
   }
 
   async write(page: EncodedPage): Promise<void> {
@@ -39,16 +38,14 @@ export class ShardObjects {
       await this.#open('rejects').write(Buffer.from(lines));
     }
     await Promise.all([
-      this.#writers.get('documents')?.write(page.documents),
-      this.#writers.get('embeddings')?.write(page.embeddings),
+      ...this.#copies.map((object) => this.#open(object).write(page.copies[object] as Buffer)),
       this.#writers.get('records')?.write(page.records),
       this.#writers.get('digests')?.write(page.digests),
     ]);
   }
 
   async finish() {
-    await this.#writers.get('documents')?.write(COPY_TRAILER);
-    await this.#writers.get('embeddings')?.write(COPY_TRAILER);
+    await Promise.all(this.#copies.map((object) => this.#open(object).write(COPY_TRAILER)));
     const stored = await Promise.all(
       [...this.#writers].map(async ([name, writer]) => [name, await writer.finish()] as const),
     );

@@ -22,6 +22,7 @@ export const keys = {
     `${shardFolder(run, schema, shard)}/documents.pgcopy`,
   embeddings: (run: string, schema: string, shard: number) =>
     `${shardFolder(run, schema, shard)}/embeddings.pgcopy`,
+  rows: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/rows.pgcopy`,
   records: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/records.jsonl`,
   digests: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/digests.bin`,
   rejects: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/rejects.jsonl`,

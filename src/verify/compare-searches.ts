@@ -1,5 +1,8 @@
 import pg from 'pg';
-import type { SampledSearches, Space } from '../contract.ts';
+import type { CollectionPlan, SampledSearches, Space } from '../contract.ts';
+import { layoutOf } from '../postgres/layouts/layouts.ts';
+import { columnsOf } from '../postgres/search-functions.ts';
+import { vectorIndexOf } from '../postgres/vector-index.ts';
 import { NEIGHBOURS } from './sample-searches.ts';
 import type { Verification } from './verification.ts';
 
@@ -40,7 +43,7 @@ const DISTANCES: Record<
 export interface SearchTarget {
   /** Schema that holds the tables now. */
   schema: string;
-  space: Space;
+  collection: CollectionPlan;
   efSearch: number;
 }
 
@@ -56,7 +59,7 @@ export async function compareSearches(
   target: SearchTarget,
   samples: SampledSearches,
 ): Promise<Verification['searches']> {
-  const indexName = await vectorIndex(client, target.schema);
+  const indexName = await vectorIndex(client, target);
   const exact = await exactAnswers(client, target, samples);
   const queries = samples.queries.slice(0, exact.length);
   const chroma = queries.map(({ ids, distances }) => ({
@@ -97,7 +100,8 @@ async function exactAnswers(
   target: SearchTarget,
   samples: SampledSearches,
 ): Promise<ExactAnswer[]> {
-  const { operator, chroma, magnitude } = DISTANCES[target.space];
+  const { operator, chroma, magnitude } = DISTANCES[target.collection.space];
+  const { vectors, carried, record, join } = layoutOf(target.collection);
   const schema = pg.escapeIdentifier(target.schema);
   const answers: ExactAnswer[] = [];
   const started = performance.now();
@@ -106,10 +110,10 @@ async function exactAnswers(
   for (const { embedding } of samples.queries) {
     if (performance.now() - started > EXACT_SECONDS * 1000) break;
     const { rows } = await client.query<{ source_id: string; distance: number; magnitude: number }>(
-      `select d.source_id, ${chroma('n.distance')} as distance, n.magnitude
-         from (select document_id, embedding ${operator} $1::vector as distance, ${magnitude} as magnitude
-                 from ${schema}.embeddings order by 2 limit ${NEIGHBOURS}) n
-         join ${schema}.documents d on d.id = n.document_id
+      `select ${record.sourceId} as source_id, ${chroma('n.distance')} as distance, n.magnitude
+         from (select ${columnsOf('e', carried)}, embedding ${operator} $1::vector as distance, ${magnitude} as magnitude
+                 from ${schema}.${pg.escapeIdentifier(vectors)} e order by distance limit ${NEIGHBOURS}) n
+         ${join(schema)}
         order by n.distance`,
       [vectorText(embedding)],
     );
@@ -145,14 +149,20 @@ async function indexedAnswers(
   return { answers, milliseconds };
 }
 
-async function vectorIndex(client: pg.Client, schema: string): Promise<string | null> {
+/** Name of the approximate index; of several, that of the collection's own space. */
+async function vectorIndex(client: pg.Client, { schema, collection }: SearchTarget): Promise<string | null> {
   const { rows } = await client.query<{ name: string }>(
     `select c.relname as name
        from pg_index i
        join pg_class c on c.oid = i.indexrelid
        join pg_am a on a.oid = c.relam
-      where i.indrelid = to_regclass($1) and i.indisvalid and a.amname in ('hnsw', 'ivfflat')`,
-    [`${pg.escapeIdentifier(schema)}.embeddings`],
+       join pg_opclass o on o.oid = i.indclass[0]
+      where i.indrelid = to_regclass($1) and i.indisvalid and a.amname in ('hnsw', 'ivfflat')
+      order by o.opcname = $2 desc`,
+    [
+      `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(layoutOf(collection).vectors)}`,
+      vectorIndexOf(collection)?.operatorClass,
+    ],
   );
   return rows[0]?.name ?? null;
 }

@@ -2,57 +2,100 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import type { CollectionPlan } from '../contract.ts';
 import { COPY_HEADER, COPY_TRAILER, CopyBuffer } from '../copy/copy-buffer.ts';
 import { readCopy } from '../copy/read-copy.ts';
+import { recordUuid, uuidBytes } from '../copy/record-id.ts';
+import { TABLE_ROWS } from '../copy/table-rows.ts';
 import { digestsQuery } from '../postgres/digest.ts';
+import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { keys } from '../store/keys.ts';
 import { ObjectMissing, type ShardStore } from '../store/store.ts';
 import type { Verification } from './verification.ts';
 
 /** Records of each kind that are named. */
 const NAMED = 100;
+/** Rows that are given their ids at a time. */
+const BATCH = 10_000;
 /** One record of digests.bin: id (16) and digest (8). */
 const DIGEST_RECORD_BYTES = 24;
 
+/** What was exported, and by which run. */
+export interface Exported {
+  collection: CollectionPlan;
+  run: string;
+  shards: readonly number[];
+}
+
 /**
  * Names the records by which a table differs from what was exported: the shards' digests are loaded beside
- * it and joined. Runs only after counts or checksums have differed.
+ * it and compared. Runs only after counts or checksums have differed.
+ *
+ * @param target schema in which the tables are
  */
 export async function findDiffering(
   client: pg.Client,
   store: ShardStore,
-  { run, schema, shards }: { run: string; schema: string; shards: readonly number[] },
+  exported: Exported,
   target: string,
 ): Promise<Verification['differing']> {
+  const { collection, run, shards } = exported;
   await client.query('create temporary table exported (id uuid, digest bigint)');
   for (const shard of shards) {
     const copy = client.query(copyFrom('copy exported from stdin (format binary)'));
-    const digests = await store.read(keys.digests(run, schema, shard));
+    const digests = await store.read(keys.digests(run, collection.schema, shard));
     await pipeline(Readable.from(digestRows(digests)), copy);
   }
+  await findStored(client, collection, target);
   const { rows } = await client.query<{
     kind: keyof Verification['differing'];
     id: string;
     source_id: string | null;
   }>(
-    `with stored as (${digestsQuery(target)}), compared as (
+    `with compared as (
        select coalesce(e.id, s.id) as id, s.source_id,
               case when s.id is null then 'missing' when e.id is null then 'unexpected' else 'changed' end as kind
-         from exported e full join stored s on s.id = e.id
-        where e.digest is distinct from s.digest)
+         from (select * from exported e where not exists (select from agreeing a where a.digest = e.digest)) e
+         full join stored s on s.id = e.id)
      select kind, id, source_id from
        (select *, row_number() over (partition by kind order by id) as place from compared) ranked
       where place <= ${NAMED}`,
   );
-  await client.query('drop table exported');
-  const named = await namesOf(
-    store,
-    { run, schema, shards },
-    rows.filter(({ kind }) => kind === 'missing').map(({ id }) => id),
-  );
+  await client.query('drop table exported, stored, agreeing');
+  const missing = rows.filter(({ kind }) => kind === 'missing').map(({ id }) => id);
+  const named = await namesOf(store, exported, missing);
   const of = (kind: string) =>
     rows.filter((row) => row.kind === kind).map((row) => row.source_id ?? named.get(row.id) ?? row.id);
   return { missing: of('missing'), unexpected: of('unexpected'), changed: of('changed') };
+}
+
+/**
+ * Makes temporary tables: `agreeing`, digests that both sides have, and `stored`, the records of the target's tables with
+ * another. Not every layout keeps the id that the exporter noted, so it is made of the record's again.
+ */
+async function findStored(client: pg.Client, collection: CollectionPlan, target: string): Promise<void> {
+  const namespace = uuidBytes(collection.collectionId);
+  await client.query(
+    `create temporary table stored as ${digestsQuery(layoutOf(collection), target)};
+     create temporary table agreeing as select digest from exported intersect select digest from stored;
+     delete from stored s using agreeing a where a.digest = s.digest;
+     alter table stored add column id uuid, add column number bigint generated always as identity`,
+  );
+  for (let from = 1; ; from += BATCH) {
+    const { rows } = await client.query<{ number: number; source_id: string }>(
+      'select number, source_id from stored where number >= $1 and number < $2',
+      [from, from + BATCH],
+    );
+    if (rows.length === 0) return;
+    await client.query(
+      `update stored set id = made.id from unnest($1::bigint[], $2::uuid[]) as made (number, id)
+        where stored.number = made.number`,
+      [
+        rows.map(({ number }) => number),
+        rows.map((row) => recordUuid(Buffer.from(row.source_id), namespace).toString('hex')),
+      ],
+    );
+  }
 }
 
 async function* digestRows(digests: Readable): AsyncGenerator<Buffer> {
@@ -76,26 +119,26 @@ async function* digestRows(digests: Readable): AsyncGenerator<Buffer> {
 /** Chroma's ids of records that the table does not have, from the shards' own rows. */
 async function namesOf(
   store: ShardStore,
-  { run, schema, shards }: { run: string; schema: string; shards: readonly number[] },
+  { collection, run, shards }: Exported,
   ids: string[],
 ): Promise<Map<string, string>> {
-  const wanted = new Set(ids.map((id) => id.replaceAll('-', '')));
+  const { object, idAt } = TABLE_ROWS[collection.layout][0]!;
+  const namespace = uuidBytes(collection.collectionId);
+  const wanted = new Map(ids.map((id) => [id.replaceAll('-', ''), id]));
   const names = new Map<string, string>();
   for (const shard of shards) {
     if (names.size === wanted.size) break;
-    const rows = await store.read(keys.documents(run, schema, shard)).catch((error) => {
+    const rows = await store.read(keys[object](run, collection.schema, shard)).catch((error) => {
       // Shards of JSON lines have no such object: their missing records keep their UUID.
       if (error instanceof ObjectMissing) return null;
       throw error;
     });
     if (!rows) continue;
-    for await (const [id, sourceId] of readCopy(rows)) {
-      const hex = id?.toString('hex') ?? '';
-      if (wanted.has(hex))
-        names.set(hex.replace(UUID_PARTS, '$1-$2-$3-$4-$5'), sourceId?.toString('utf8') ?? '');
+    for await (const row of readCopy(rows)) {
+      const sourceId = row[idAt as number] as Buffer;
+      const id = wanted.get(recordUuid(sourceId, namespace).toString('hex'));
+      if (id !== undefined) names.set(id, sourceId.toString('utf8'));
     }
   }
   return names;
 }
-
-const UUID_PARTS = /^(.{8})(.{4})(.{4})(.{4})(.{12})$/;

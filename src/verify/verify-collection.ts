@@ -12,6 +12,8 @@ import { type Log, reportProgress } from '../log.ts';
 import { requirePlan } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
 import { collectionChecksum, guideColumnMismatches } from '../postgres/digest.ts';
+import type { Layout } from '../postgres/layouts/layout.ts';
+import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { forgetVerified, recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
@@ -97,13 +99,14 @@ export async function inspect(
   const startedAt = new Date().toISOString();
   const { run } = plan;
   const { schema } = collection;
+  const layout = layoutOf(collection);
   const samples = await readSamples(store, run, schema);
   return database.withClient(`verify ${run}`, async (client) => {
     reportProgress(log, { phase: 'verify', schema, records: 0 });
-    const found = await collectionChecksum(client, target);
+    const found = await collectionChecksum(client, layout, target);
     reportProgress(log, { phase: 'verify', schema, records: found.records });
-    const dimension = { source: collection.dimension, target: await columnDimension(client, target) };
-    const metadataMismatches = await guideColumnMismatches(client, target);
+    const dimension = { source: collection.dimension, target: await columnDimension(client, layout, target) };
+    const metadataMismatches = layout.hasGuideColumns ? await guideColumnMismatches(client, target) : 0;
     const records = {
       source: samples.records,
       planned: collection.records,
@@ -115,7 +118,7 @@ export async function inspect(
     const equal = found.records === loaded && found.checksum === source;
     const differing = equal
       ? { missing: [], unexpected: [], changed: [] }
-      : await findDiffering(client, store, { run, schema, shards }, target);
+      : await findDiffering(client, store, { collection, run, shards }, target);
     const searches = await compareSearches(client, searchTarget(collection, target), samples);
     const finding = { records, dimension, checksum, differing, metadataMismatches, searches };
     const mismatches = mismatchesOf(collection, finding);
@@ -124,15 +127,15 @@ export async function inspect(
       ...{ startedAt, finishedAt: new Date().toISOString() },
       ...finding,
       mismatches,
-      indexes: await validIndexes(client, target),
+      indexes: await validIndexes(client, layout, target),
     };
   });
 }
 
-const searchTarget = ({ space, hnsw }: CollectionPlan, schema: string) => ({
+const searchTarget = (collection: CollectionPlan, schema: string) => ({
   schema,
-  space,
-  efSearch: Math.min(1000, Math.max(1, hnsw.efSearch)),
+  collection,
+  efSearch: Math.min(1000, Math.max(1, collection.hnsw.efSearch)),
 });
 
 async function readSamples(store: ShardStore, run: string, schema: string): Promise<SampledSearches> {
@@ -204,24 +207,24 @@ export function verificationFailed(failed: Verification[]): VerificationFailed {
 }
 
 /** Dimension of the embedding column; null if it has none. pgvector keeps it as the column's type modifier. */
-async function columnDimension(client: pg.Client, schema: string): Promise<number | null> {
+async function columnDimension(client: pg.Client, layout: Layout, schema: string): Promise<number | null> {
   const { rows } = await client.query<{ dimension: number }>(
     `select atttypmod as dimension from pg_attribute
       where attrelid = to_regclass($1) and attname = 'embedding' and not attisdropped`,
-    [`${pg.escapeIdentifier(schema)}.embeddings`],
+    [`${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(layout.vectors)}`],
   );
   const dimension = rows[0]?.dimension ?? -1;
   return dimension > 0 ? dimension : null;
 }
 
-async function validIndexes(client: pg.Client, schema: string): Promise<string[]> {
+async function validIndexes(client: pg.Client, layout: Layout, schema: string): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `select c.relname as name
        from pg_index i join pg_class c on c.oid = i.indexrelid
        join pg_class t on t.oid = i.indrelid
-      where t.relnamespace = to_regnamespace($1) and t.relname in ('documents', 'embeddings') and i.indisvalid
+      where t.relnamespace = to_regnamespace($1) and t.relname = any ($2) and i.indisvalid
       order by 1`,
-    [pg.escapeIdentifier(schema)],
+    [pg.escapeIdentifier(schema), layout.relations.map(({ name }) => name)],
   );
   return rows.map(({ name }) => name);
 }

@@ -1,12 +1,13 @@
 import { Readable } from 'node:stream';
 import pMap from 'p-map';
 import type { ChromaSource } from '../chroma/chroma-source.ts';
-import type { CollectionPlan, Plan, ShardItem } from '../contract.ts';
+import type { CollectionPlan, LayoutName, Plan, ShardItem } from '../contract.ts';
 import { addChecksums } from '../copy/digest.ts';
 import { ShardEncoder } from '../copy/shard-encoder.ts';
 import { VerificationFailed } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import type { Database } from '../postgres/database.ts';
+import { liveLayouts } from '../postgres/live-layouts.ts';
 import { checkUnchanged } from '../shard/export-shard.ts';
 import { idAt, pagesInOrder } from '../shard/pages.ts';
 import { Ticker } from '../shard/ticker.ts';
@@ -47,25 +48,22 @@ export async function verifyLive(
   plan: Plan,
   shards: readonly ShardItem[],
 ): Promise<Verification[]> {
-  await requireTables(context.database, plan.collections);
-  return pMap(plan.collections, (collection) => verifyOne(context, plan, collection, shards), {
+  const collections = await withLiveLayouts(context.database, plan.collections);
+  return pMap(collections, (collection) => verifyOne(context, plan, collection, shards), {
     concurrency: 2,
   });
 }
 
-async function requireTables(database: Database, collections: readonly CollectionPlan[]): Promise<void> {
-  const missing = await database.withClient('verify', async (client) => {
-    const { rows } = await client.query<{ schema: string }>(
-      `select schema from unnest($1::text[]) as schema
-        where (select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                where n.nspname = schema and c.relname in ('documents', 'embeddings')) < 2`,
-      [collections.map(({ schema }) => schema)],
-    );
-    return rows.map(({ schema }) => schema);
-  });
-  if (missing.length === 0) return;
-  const named = collections
-    .filter(({ schema }) => missing.includes(schema))
+/** The collections with the layouts that their tables have, whatever the plan says. @throws VerificationFailed */
+async function withLiveLayouts(
+  database: Database,
+  collections: readonly CollectionPlan[],
+): Promise<CollectionPlan[]> {
+  const layouts = await database.withClient('verify', (client) => liveLayouts(client, collections));
+  const missing = collections.filter(({ schema }) => !layouts.has(schema));
+  if (missing.length === 0)
+    return collections.map((one) => ({ ...one, layout: layouts.get(one.schema) as LayoutName }));
+  const named = missing
     .slice(0, NAMED)
     .map(({ collection, schema }) => `"${collection}" (schema "${schema}")`);
   const more = missing.length > NAMED ? ` and ${missing.length - NAMED} more` : '';
@@ -97,7 +95,7 @@ async function verifyOne(
 
 /** Reads a shard and keeps nothing of it but its digests. */
 async function digestShard({ chroma, store, log }: VerifyLiveContext, shard: ShardItem): Promise<ShardSum> {
-  const encoder = new ShardEncoder(shard.collectionId, shard.dimension, 'digests');
+  const encoder = new ShardEncoder(shard, 'digests');
   const { schema, number } = shard;
   let read = 0;
   let rejected = 0;

@@ -83,6 +83,7 @@ describe('at a hundred million records', () => {
       firstIdHash: 'f'.repeat(64),
       lastIdHash: 'f'.repeat(64),
       format: 'pgcopy',
+      layout: 'guide',
       pageSize: 1000,
     };
     assert.ok(Buffer.byteLength(JSON.stringify(item)) < MOST_PAYLOAD_BYTES / 10);

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TargetBusy } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
+import { guide } from '../../src/postgres/layouts/guide.ts';
 import { limitLockWait, lockTables } from '../../src/publish/move-tables.ts';
 import { publish, withPatience } from '../../src/publish/publish.ts';
 import { rollback } from '../../src/publish/rollback.ts';
@@ -129,7 +130,7 @@ test('others can read while a publication waits for its locks', async () => {
     const publisher = target.database.withClient('publisher', async (client) => {
       await client.query('begin');
       await limitLockWait(client);
-      await lockTables(client, ['docs']);
+      await lockTables(client, [{ schema: 'docs', layout: guide }]);
     });
     const refused = assert.rejects(publisher, TargetBusy);
     await sleep(50);

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { Digester } from '../../src/copy/digest.ts';
 import { canonicalMetadata } from '../../src/copy/jsonb-text.ts';
 import { collectionChecksum, digestsQuery } from '../../src/postgres/digest.ts';
+import { guide } from '../../src/postgres/layouts/guide.ts';
 import { collectionPlan, planOf, prepare, startTarget, type TestTarget } from './target-run.ts';
 
 const DIMENSION = 3;
@@ -89,12 +90,13 @@ function sentDigests() {
   return { digests, checksum: digester.checksum().toString() };
 }
 
-const checksum = () => target.database.withClient('test', (client) => collectionChecksum(client, SCHEMA));
+const checksum = () =>
+  target.database.withClient('test', (client) => collectionChecksum(client, guide, SCHEMA));
 
 test('the database computes of each record the digest that the exporter computed of what Chroma sent', async () => {
   const { digests } = sentDigests();
   const rows = await target.rows<{ source_id: string; digest: string }>(
-    `select source_id, digest::text from (${digestsQuery(SCHEMA)}) digested`,
+    `select source_id, digest::text from (${digestsQuery(guide, SCHEMA)}) digested`,
   );
   assert.equal(rows.length, SENT.length);
   for (const { source_id, digest } of rows) assert.equal(BigInt(digest), digests.get(source_id), source_id);
@@ -121,7 +123,7 @@ test('no change of a record goes unnoticed', async () => {
     await target.database.withClient('test', async (client) => {
       await client.query('begin');
       assert.ok((await client.query(change)).rowCount, change);
-      assert.notDeepEqual(await collectionChecksum(client, SCHEMA), sound, change);
+      assert.notDeepEqual(await collectionChecksum(client, guide, SCHEMA), sound, change);
     });
   }
   assert.deepEqual(await checksum(), sound);
@@ -133,13 +135,13 @@ test('a document that lost its embedding shows in the count', async () => {
     await client.query(
       `insert into ${SCHEMA}.documents (id, source_id) values (md5('lonely')::uuid, 'lonely')`,
     );
-    assert.equal((await collectionChecksum(client, SCHEMA)).records, SENT.length + 1);
+    assert.equal((await collectionChecksum(client, guide, SCHEMA)).records, SENT.length + 1);
   });
 });
 
 test('an empty collection has the checksum 0', async () => {
   await target.database.withClient('test', async (client) => {
     await client.query(`begin; truncate ${SCHEMA}.documents, ${SCHEMA}.embeddings`);
-    assert.deepEqual(await collectionChecksum(client, SCHEMA), { records: 0, checksum: '0' });
+    assert.deepEqual(await collectionChecksum(client, guide, SCHEMA), { records: 0, checksum: '0' });
   });
 });

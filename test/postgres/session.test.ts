@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import pg from 'pg';
 import { openDatabase } from '../../src/postgres/database.ts';
 import { collectionChecksum } from '../../src/postgres/digest.ts';
+import { guide } from '../../src/postgres/layouts/guide.ts';
 import { readRunLedger } from '../../src/postgres/ledger.ts';
 import { collectionPlan, migrate, planOf, startTarget, type TestTarget } from './target-run.ts';
 
@@ -38,7 +39,7 @@ test('what a role or a database has set for itself changes nothing of a migratio
   const [before, plan] = [Date.now(), planOf('run', [collectionPlan({ records: 2000 })])];
   for (const target of [plain, hostile]) await migrate(target, plan);
   const checksum = (target: TestTarget) =>
-    target.database.withClient('test', (client) => collectionChecksum(client, 'docs'));
+    target.database.withClient('test', (client) => collectionChecksum(client, guide, 'docs'));
   assert.deepEqual(await checksum(hostile), await checksum(plain));
   const ledger = await hostile.database.withClient('test', (client) => readRunLedger(client, 'run', 1));
   assert.ok(Math.abs(Date.parse(ledger!.startedAt) - before) < 60_000, ledger?.startedAt);

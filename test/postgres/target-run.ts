@@ -44,6 +44,7 @@ export function collectionPlan(different: Partial<CollectionPlan> = {}): Collect
     bytes: 1000,
     hnsw: { m: 16, efConstruction: 64, efSearch: 100 },
     indexMethod: 'hnsw',
+    layout: 'guide',
     model: null,
     metadata: null,
     configuration: {},

@@ -30,6 +30,7 @@ export function samplePlan(overrides: Partial<CollectionPlan> = {}): CollectionP
     bytes: 1_700_000,
     hnsw: { m: 16, efConstruction: 100, efSearch: 100 },
     indexMethod: 'hnsw',
+    layout: 'guide',
     model: null,
     metadata: null,
     configuration: {},

@@ -37,9 +37,11 @@ test('a rejected record with line and paragraph separators comes to the ledger a
       run: 'run',
       schema: 'docs',
       number: 0,
+      collection: 'docs',
       collectionId: '',
       dimension: 4,
       format: 'pgcopy',
+      layout: 'guide',
     },
     ...{ read: 1, written: 0, rejected: 1, checksum: '0' },
     objects: {

@@ -22,6 +22,7 @@ export const samplePlan = (run: string, options: MigrationRequest = {}): Plan =>
       bytes: 1_700_000,
       hnsw: { m: 16, efConstruction: 100, efSearch: 100 },
       indexMethod: 'hnsw',
+      layout: 'guide',
       model: null,
       metadata: null,
       configuration: {},

@@ -25,7 +25,7 @@ const compare = (collection: CollectionPlan, queries: Query[], efSearch = 100) =
   target.database.withClient('test', (client) =>
     compareSearches(
       client,
-      { schema: `${collection.schema}__incoming`, space: collection.space, efSearch },
+      { schema: `${collection.schema}__incoming`, collection, efSearch },
       { schema: collection.schema, records: collection.records, dimension: collection.dimension, queries },
     ),
   );

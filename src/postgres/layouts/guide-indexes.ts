@@ -1,28 +1,16 @@
-import type { CollectionPlan } from '../contract.ts';
-import { vectorIndexOf } from './vector-index.ts';
-
-/** A key or an index that is made after the load, by one statement. */
-export interface IndexDefinition {
-  /** Name of the index, or of the foreign key. */
-  name: string;
-  ddl: string;
-  /** A query for one boolean: false means that the data does not allow this index. */
-  condition?: { query: string; reason: string };
-}
-
-/** Bytes that a row of a btree index may hold, with room for a second column (PostgreSQL: a third of a page, 2,704). */
-const BTREE_BYTES = 2600;
+import type { CollectionPlan } from '../../contract.ts';
+import { BTREE_BYTES, type IndexDefinition, vectorIndexDefinition } from '../index-definition.ts';
 
 /** Keys and indexes of one collection, in the order in which they are built. @param schema quoted */
-export function indexDefinitions(plan: CollectionPlan, schema: string): IndexDefinition[] {
+export function guideIndexes(plan: CollectionPlan, schema: string): IndexDefinition[] {
   const documents = `${schema}.documents`;
   const embeddings = `${schema}.embeddings`;
-  const vector = vectorIndexOf(plan);
   const shortPaths = `select coalesce(max(octet_length(file_path)), 0) <= ${BTREE_BYTES} from ${documents}`;
-  const definitions: IndexDefinition[] = [
+  return [
     {
       name: 'documents_pkey',
       ddl: `alter table ${documents} add constraint documents_pkey primary key (id)`,
+      isRecordKey: true,
     },
     {
       name: 'embeddings_pkey',
@@ -60,13 +48,6 @@ export function indexDefinitions(plan: CollectionPlan, schema: string): IndexDef
       name: 'idx_documents_metadata',
       ddl: `create index idx_documents_metadata on ${documents} using gin (metadata)`,
     },
+    ...vectorIndexDefinition(plan, embeddings, 'idx_embeddings_vector'),
   ];
-  if (vector) {
-    const expression = vector.expression('embedding');
-    definitions.push({
-      name: 'idx_embeddings_vector',
-      ddl: `create index idx_embeddings_vector on ${embeddings} using ${vector.method} (${expression} ${vector.operatorClass}) with (${vector.options})`,
-    });
-  }
-  return definitions;
 }

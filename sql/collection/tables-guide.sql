@@ -1,7 +1,7 @@
 -- One collection: the guide's tables, with the columns that a Chroma record needs besides.
 -- Keys and indexes come after the load.
 create table {{schema}}.documents (
-  id uuid not null,
+  {{collection}}id uuid not null,
   source_id text not null,
   file_path text,
   content text,
@@ -13,11 +13,11 @@ create table {{schema}}.documents (
   metadata jsonb,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
-);
+){{partition}};
 create table {{schema}}.embeddings (
-  id uuid not null,
+  {{collection}}id uuid not null,
   document_id uuid not null,
   embedding {{embedding_type}} not null,
   model text default {{model}},
   created_at timestamptz not null default now()
-);
+){{partition}};
