@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# python-tools.sh FOLDER: puts the newest Chroma server and cfn-lint into a virtual environment in FOLDER.
+# python-tools.sh FOLDER: puts the newest Chroma server, cfn-lint and the vector stores that layouts are for into a virtual
+# environment in FOLDER.
 set -euo pipefail
 folder=$1
 
 # Pinned, so that a landing does not fail for a release of the day; raised by hand.
-packages=(chromadb==1.5.9 cfn-lint==1.58.0)
+packages=(chromadb==1.5.9 cfn-lint==1.58.0 langchain-postgres==0.0.19 llama-index-vector-stores-postgres==0.9.0)
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 python3 -m venv "$folder" 2>/dev/null || {

@@ -5,6 +5,7 @@ import { DimensionTooLarge } from '../errors.ts';
 import { idAt, idHash } from '../shard/pages.ts';
 import { collectionSettings } from './collection-settings.ts';
 import { cutShards, pageSize, type ShardCut, storedRecordBytes } from './cut-shards.ts';
+import { checkLayout, layoutWarnings } from './layout-warnings.ts';
 import { type Look, profileCollection } from './profile.ts';
 import { type SelectedCollection, selectCollections } from './select-collections.ts';
 
@@ -50,6 +51,7 @@ async function planCollection(
   { collection, schema }: SelectedCollection,
 ): Promise<{ collection: CollectionPlan; shards: ShardItem[] }> {
   const { id: collectionId, name, tenant, database } = collection;
+  checkLayout({ layout: options.layout, schema });
   const address = { tenant, database, collectionId };
   const records = await chroma.count(address);
   const look = await profileCollection(chroma, address, records);
@@ -108,10 +110,8 @@ async function borderIds(
   return borders;
 }
 
-function warningsOf(
-  { collection, dimension, records, schema }: CollectionPlan,
-  options: MigrationInput,
-): string[] {
+function warningsOf(plan: CollectionPlan, options: MigrationInput): string[] {
+  const { collection, dimension, records, schema } = plan;
   const warnings: string[] = [];
   if (schema !== collection && options.schema === undefined)
     warnings.push(`Collection "${collection}" goes to schema "${schema}": its name is no plain identifier.`);
@@ -119,5 +119,5 @@ function warningsOf(
     warnings.push(
       `Collection "${collection}" has ${dimension} dimensions, more than an HNSW index holds (4,000 as halfvec): it is searched through binary quantisation with re-ranking.`,
     );
-  return warnings;
+  return [...warnings, ...layoutWarnings(plan)];
 }
