@@ -91,7 +91,7 @@ async function verified(schema: string): Promise<Verification> {
   const source = new ChromaSource({ url: chroma.url });
   const context = {
     ...{ chroma: source, database: openDatabase({ url: postgres.url }), log: silentLog },
-    store: openStore(await temporaryFolder('verify-')),
+    store: await openStore(await temporaryFolder('verify-')),
   };
   try {
     const made = await makePlan(source, 'verify', MigrationInput.parse({ collections: [schema] }));
