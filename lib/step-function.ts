@@ -59,7 +59,9 @@ export class StepFunction extends Construct {
       tracing: lambda.Tracing.ACTIVE,
       role,
       logGroup: this.logGroup,
-      environment: { NODE_OPTIONS: '--enable-source-maps' },
+      // V8 doubles its young generation to 16 MB when it likes, and garbage outside the heap grows with it: with 8 a
+      // shard of 100,000 records needs no more memory than one of 10,000, at the same speed.
+      environment: { NODE_OPTIONS: '--enable-source-maps --max-semi-space-size=8' },
       ...(props.placement && {
         vpc: props.placement.network.vpc,
         vpcSubnets: props.placement.network.subnets,

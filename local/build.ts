@@ -72,7 +72,7 @@ async function synthesize(folder: string): Promise<void> {
 async function bundleCommands(): Promise<void> {
   const processes = await find('local/**/*-process.ts');
   const entries = ['bin/cli.ts', ...processes].filter((path) => existsSync(join(root, path)));
-  await build({
+  const { metafile } = await build({
     entryPoints: entries.map((path) => ({ in: join(root, path), out: basename(path, '.ts') })),
     absWorkingDir: root,
     outdir: dist,
@@ -80,12 +80,22 @@ async function bundleCommands(): Promise<void> {
     platform: 'node',
     target: 'node24',
     format: 'esm',
+    // What a command loads only where it needs it (the S3 SDK, for one) stays in files of its own.
+    splitting: true,
     sourcemap: 'linked',
     sourcesContent: false,
     loader: { '.sql': 'text' },
     packages: 'external',
+    metafile: true,
     logLevel: 'warning',
   });
+  await removeOthers(Object.keys(metafile.outputs).map((path) => basename(path)));
+}
+
+/** What an earlier build made and this one did not: shared parts have their contents' hash in their names. */
+async function removeOthers(made: readonly string[]): Promise<void> {
+  for await (const name of glob('*.js{,.map}', { cwd: dist }))
+    if (!made.includes(name)) await rm(join(dist, name));
 }
 
 async function hashSources(): Promise<string> {
