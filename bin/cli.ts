@@ -5,11 +5,12 @@ import { demo } from '../local/commands/demo.ts';
 import { migrate } from '../local/commands/migrate.ts';
 import { plan } from '../local/commands/plan.ts';
 import { rollback } from '../local/commands/rollback.ts';
+import { tune } from '../local/commands/tune.ts';
 import { verify } from '../local/commands/verify.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 // Each command's own options are known to it alone.
-const commands = [demo, migrate, plan, verify, rollback] as unknown as [Command, ...Command[]];
+const commands = [demo, migrate, plan, verify, tune, rollback] as unknown as [Command, ...Command[]];
 const program: Program = { version: manifest.version, commands };
 
 process.exitCode = await runProgram(program, process.argv.slice(2));

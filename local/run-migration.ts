@@ -1,4 +1,4 @@
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { MigrationRequest, WriteReportInput } from '../src/contract.ts';
 import type { Log } from '../src/log.ts';
@@ -10,6 +10,7 @@ import type { ShardStore } from '../src/store/store.ts';
 import { readAssembly } from './assembly.ts';
 import { consoleLog } from './console-log.ts';
 import type { Interrupt, Interrupted } from './interrupt.ts';
+import { localMemory } from './local-memory.ts';
 import { preflight } from './preflight.ts';
 import { Progress } from './progress/progress.ts';
 import { ProgressDisplay, printable } from './progress/progress-line.ts';
@@ -66,7 +67,7 @@ export async function runMigration(
       name: settings.run,
       input: {
         concurrency: Math.max(2, availableParallelism()),
-        ...localMemory(settings),
+        ...localMemory(settings.target as string),
         ...settings.request,
         run: settings.run,
       },
@@ -115,12 +116,6 @@ function environmentOf(settings: MigrationSettings, storeUrl: string): Record<st
     // Empty takes away what the definition names: Lambda's file of authorities is not on this machine.
     DATABASE_CA_FILE: settings.targetCa ?? '',
   };
-}
-
-/** A database on this machine has this machine's memory; of another nothing is known. */
-function localMemory({ target }: MigrationSettings): { instanceMemoryBytes?: number } {
-  const host = new URL(target as string).hostname;
-  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host) ? { instanceMemoryBytes: totalmem() } : {};
 }
 
 function follow(event: ExecutionEvent, progress: Progress, log: Log): void {

@@ -71,7 +71,7 @@ function command(text: string): string[] {
   );
 }
 
-function wrapped(text: string, columns = COLUMNS, between: RegExp = / /): string[] {
+export function wrapped(text: string, columns = COLUMNS, between: RegExp = / /): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(between)) {

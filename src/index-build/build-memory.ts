@@ -26,7 +26,7 @@ const GRAPH_MARGIN = 1.1;
  */
 export async function buildResources(
   client: pg.Client,
-  collection: CollectionPlan,
+  collection: Pick<CollectionPlan, 'records' | 'dimension' | 'hnsw'>,
   instanceMemoryBytes: number | undefined,
 ): Promise<BuildResources> {
   const { rows } = await client.query<{ shared: number; maintenance: number; workers: number }>(

@@ -15,7 +15,9 @@ const DEFAULTS = { space: 'l2', max_neighbors: 16, ef_construction: 100, ef_sear
  * and newer ones in its configuration; the metadata wins where both speak, as it was written by the person
  * who made the collection and the configuration may hold a default.
  */
-export function collectionSettings(collection: ChromaCollection): CollectionSettings {
+export function collectionSettings(
+  collection: Pick<ChromaCollection, 'metadata' | 'configuration_json'>,
+): CollectionSettings {
   const configuration = asObject(collection.configuration_json);
   const index = { ...asObject(configuration.spann), ...asObject(configuration.hnsw) };
   const metadata = collection.metadata ?? {};

@@ -72,7 +72,11 @@ function valueBytes(dimension: number): number {
  * element. Measured with pgvector 0.8.0 at m = 4, 16 and 64 by the NOTICE that says after how many rows a given
  * maintenance_work_mem is full: 399, 880 and 2,801 bytes a row besides the value. It grows by blocks of 1 MiB.
  */
-export function graphBytes({ records, dimension, hnsw }: CollectionPlan): number {
+export function graphBytes({
+  records,
+  dimension,
+  hnsw,
+}: Pick<CollectionPlan, 'records' | 'dimension' | 'hnsw'>): number {
   const row = valueBytes(dimension ?? 0) + 40 * clamp(hnsw.m, 2, 100) + 240;
   return Math.ceil(records * row) + 2 * 1024 ** 2;
 }

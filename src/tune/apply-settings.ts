@@ -15,13 +15,14 @@ export async function alterDatabase(
   settings: readonly ParameterReport[],
 ): Promise<void> {
   for (const { name, newValue } of settings) {
-    // The two parts of `hnsw.ef_search` are one name here, so each is quoted by itself.
-    const quotedName = name.split('.').map(pg.escapeIdentifier).join('.');
     await client.query(
-      `alter database ${pg.escapeIdentifier(database)} set ${quotedName} = ${pg.escapeLiteral(newValue)}`,
+      `alter database ${pg.escapeIdentifier(database)} set ${quotedSetting(name)} = ${pg.escapeLiteral(newValue)}`,
     );
   }
 }
+
+/** The two parts of `hnsw.ef_search` are one name here, so each is quoted by itself. */
+export const quotedSetting = (name: string): string => name.split('.').map(pg.escapeIdentifier).join('.');
 
 /** Settings of the instance as the state machine hands them to RDS, a call each. */
 export function parameterBatches(settings: readonly ParameterReport[]): ParameterSetting[][] {

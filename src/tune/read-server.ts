@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { SETTINGS_READ } from './recommend-settings.ts';
-import type { CurrentSetting } from './setting-units.ts';
+import { type CurrentSetting, settingBytes } from './setting-units.ts';
 
 /** What the server says of itself before anything is tuned. */
 export interface Server {
@@ -31,4 +31,18 @@ export async function readServer(client: pg.Client): Promise<Server> {
     embedded: /\bPGlite\b|emscripten/.test(version),
     ownsDatabase: owns,
   };
+}
+
+/**
+ * Postgres does not say how much memory its machine has. RDS sets shared_buffers to a quarter of it
+ * ({DBInstanceClassMemory/32768} pages of 8 kB, RDS user guide), so four times shared_buffers is that memory there. Elsewhere
+ * it is taken for a lower bound: a fresh installation has 128 MiB of shared_buffers on any machine.
+ */
+export function memoryOf(
+  { current }: Server,
+  instanceMemoryBytes: number | undefined,
+): { memoryBytes: number; memoryIsLowerBound: boolean } {
+  if (instanceMemoryBytes !== undefined)
+    return { memoryBytes: instanceMemoryBytes, memoryIsLowerBound: false };
+  return { memoryBytes: 4 * settingBytes(current.get('shared_buffers')!), memoryIsLowerBound: true };
 }

@@ -7,9 +7,8 @@ import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import type { Verification } from '../verify/verification.ts';
 import { alterDatabase, parameterBatches } from './apply-settings.ts';
-import { readServer, type Server } from './read-server.ts';
+import { memoryOf, readServer, type Server } from './read-server.ts';
 import { recommendSettings } from './recommend-settings.ts';
-import { settingBytes } from './setting-units.ts';
 import { workloadOf } from './workload.ts';
 
 export interface TuneContext {
@@ -39,7 +38,7 @@ export async function recommendParameters(
       if (setting && oldValue !== null) server.current.set(name, { ...setting, setting: oldValue });
     }
     const recommended = recommendSettings({
-      ...memoryOf(plan, server),
+      ...memoryOf(server, plan.options.instanceMemoryBytes),
       vcpus: null,
       workload: workloadOf(plan, efSearch),
       current: server.current,
@@ -89,18 +88,6 @@ function choose(
     instance: !embedded && policy === 'apply',
   };
   return recommended.map((parameter) => ({ ...parameter, applied: applied[parameter.scope] }));
-}
-
-/**
- * Postgres does not say how much memory its machine has. RDS sets shared_buffers to a quarter of it
- * ({DBInstanceClassMemory/32768} pages of 8 kB, RDS user guide), so four times shared_buffers is that memory there. Elsewhere
- * it is taken for a lower bound: a fresh installation has 128 MiB of shared_buffers on any machine.
- */
-function memoryOf(plan: Plan, { current }: Server): { memoryBytes: number; memoryIsLowerBound: boolean } {
-  const { instanceMemoryBytes } = plan.options;
-  if (instanceMemoryBytes !== undefined)
-    return { memoryBytes: instanceMemoryBytes, memoryIsLowerBound: false };
-  return { memoryBytes: 4 * settingBytes(current.get('shared_buffers')!), memoryIsLowerBound: true };
 }
 
 /** Verifications read at a time: enough to hide the store's latency at 10,000 collections. */

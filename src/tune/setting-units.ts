@@ -35,3 +35,12 @@ export function sizeInWords(bytes: number): string {
   const value = bytes / 1024 ** power;
   return `${new Intl.NumberFormat('en', { maximumSignificantDigits: 3 }).format(value)} ${units[power]}`;
 }
+
+/** A setting's value for people: `524288` of 8kB is `4 GiB`, `900` of s is `900 s`. */
+export function settingInWords(value: string, unit: string | null): string {
+  const size = UNIT_BYTES[unit ?? ''];
+  const number = Number(value);
+  // -1 stands for a default that follows another setting.
+  if (size !== undefined && number >= 0) return sizeInWords(number * size);
+  return unit === null || size !== undefined ? value : `${value} ${unit}`;
+}

@@ -9,10 +9,11 @@ import { demo } from '../../local/commands/demo.ts';
 import { migrate } from '../../local/commands/migrate.ts';
 import { plan } from '../../local/commands/plan.ts';
 import { rollback } from '../../local/commands/rollback.ts';
+import { tune } from '../../local/commands/tune.ts';
 import { verify } from '../../local/commands/verify.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
-const commands = [demo, migrate, plan, verify, rollback] as unknown as Command[];
+const commands = [demo, migrate, plan, verify, tune, rollback] as unknown as Command[];
 const SOURCE = ['--source', 'http://localhost:8000'];
 
 function mistakesOf(command: { options: Command['options'] }, ...args: string[]): string[] {

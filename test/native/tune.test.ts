@@ -1,0 +1,189 @@
+/** `tune` as a person uses it, on a server that has settings of its own and builds indexes beside its work. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import pg from 'pg';
+import { runCommand, startCommand } from '../fixtures/command-line.ts';
+import { collectionPlan, migrate, planOf, startTarget, type TestTarget } from '../postgres/target-run.ts';
+
+interface TuneJson {
+  settings: { name: string; scope: string; oldValue: string; newValue: string; applied: boolean }[];
+  restored: { name: string; to: string; restored: boolean; reason: string | null }[];
+  indexes: { schema: string; index: string; action: string }[];
+  suggestions: { option: string; ddl: string }[];
+}
+
+describe('tune', { concurrency: false }, () => {
+  let target: TestTarget;
+  before(async () => {
+    target = await startTarget();
+    const plan = collectionPlan({ records: 3000, dimension: 64 });
+    await migrate(target, planOf('first', [plan]));
+    await target.rows('analyze');
+  });
+  after(async () => {
+    await target.rows('alter system reset all');
+    await target.rows('select pg_reload_conf()');
+    await target.stop();
+  });
+
+  async function tune(...args: string[]): Promise<{ code: number | null; json: TuneJson }> {
+    const { code, stdout, stderr } = await runCommand([
+      ...['tune', '--target', target.url, '--instance-memory', '16GB', '--json', '--quiet', ...args],
+    ]);
+    assert.notEqual(stdout, '', stderr);
+    return { code, json: JSON.parse(stdout) as TuneJson };
+  }
+  const setting = async (name: string) =>
+    (await target.rows<{ setting: string }>('select setting from pg_settings where name = $1', [name]))[0]!
+      .setting;
+  const definition = async (index: string) =>
+    (
+      await target.rows<{ indexdef: string }>('select indexdef from pg_indexes where indexname = $1', [index])
+    )[0]?.indexdef;
+
+  it('changes nothing unasked, and says from what to what and why', async () => {
+    const before = await setting('work_mem');
+    const { stdout, code } = await runCommand([
+      ...['tune', '--target', target.url, '--instance-memory', '16GB'],
+    ]);
+    assert.equal(code, 0);
+    assert.match(stdout, /shared_buffers +256 MiB → 4 GiB .*needs a restart\n +A quarter of 16 GiB/);
+    assert.match(stdout, /Nothing was set: --apply/);
+    assert.equal(await setting('work_mem'), before);
+  });
+
+  it('applies, and restores to the very values from before', async () => {
+    await target.rows(`alter system set checkpoint_timeout = '400s'`);
+    await target.rows('select pg_reload_conf()');
+    await target.rows('select pg_sleep(0.3)');
+    const before = await Promise.all(['work_mem', 'checkpoint_timeout', 'random_page_cost'].map(setting));
+    const { code, json } = await tune('--apply');
+    assert.equal(code, 0);
+    assert.ok(json.settings.length > 3 && json.settings.every(({ applied }) => applied));
+    assert.equal(await setting('checkpoint_timeout'), '900');
+    assert.notEqual(await setting('work_mem'), before[0]);
+    const back = await tune('--restore');
+    assert.equal(back.code, 0);
+    assert.deepEqual(
+      back.json.restored.map(({ name }) => name).sort(),
+      json.settings.map(({ name }) => name).sort(),
+    );
+    assert.deepEqual(
+      await Promise.all(['work_mem', 'checkpoint_timeout', 'random_page_cost'].map(setting)),
+      before,
+    );
+    assert.deepEqual((await tune('--restore')).json.restored, [], 'a second time there is nothing left');
+  });
+
+  it('leaves alone what somebody has set otherwise since', async () => {
+    await tune('--apply');
+    await target.rows(`alter system set work_mem = '9MB'`);
+    await target.rows('select pg_reload_conf()');
+    await target.rows('select pg_sleep(0.3)');
+    const { code, json } = await tune('--restore');
+    assert.equal(code, 1);
+    const kept = json.restored.filter(({ restored }) => !restored);
+    assert.deepEqual(
+      kept.map(({ name }) => name),
+      ['work_mem'],
+    );
+    assert.match(kept[0]!.reason!, /9216/);
+    assert.equal(await setting('work_mem'), '9216');
+  });
+
+  it('builds the guide’s further indexes, and moves the day of the recent one', async () => {
+    await assert.rejects(
+      target.rows(
+        `create index on docs.documents (created_at) where created_at > current_date - interval '30 days'`,
+      ),
+      /IMMUTABLE/,
+      'Postgres refuses the guide’s, as tune says',
+    );
+    const first = await tune('--index', 'language', '--index', 'recent=30', '--index', 'metadata=n');
+    assert.deepEqual(
+      first.json.indexes.map(({ action }) => action),
+      ['created', 'created', 'created'],
+    );
+    const before = await definition('idx_documents_recent');
+    assert.match((await definition('idx_documents_language'))!, /WHERE \(language IS NOT NULL\)/);
+    // A number: jsonb orders it as one.
+    assert.match((await definition('idx_documents_metadata_n'))!, /\(metadata -> 'n'::text\)/);
+    const second = await tune('--index', 'language', '--index', 'recent=7');
+    assert.deepEqual(
+      second.json.indexes.map(({ action }) => action),
+      ['there already', 'replaced'],
+    );
+    assert.notEqual(await definition('idx_documents_recent'), before);
+    assert.equal(await definition('idx_documents_recent_new'), undefined);
+  });
+
+  it('suggests an index that can be built as it stands, and not again once it is', async () => {
+    await target.rows('drop index docs.idx_documents_metadata_n');
+    const { json } = await tune();
+    assert.deepEqual(
+      json.suggestions.map(({ option }) => option),
+      ['metadata=n'],
+    );
+    await target.rows(json.suggestions[0]!.ddl);
+    assert.deepEqual((await tune()).json.suggestions, []);
+  });
+
+  it('builds the vector index anew under its name', async () => {
+    const oid = async () =>
+      (await target.rows<{ oid: number }>(`select 'docs.idx_embeddings_vector'::regclass::oid as oid`))[0]!
+        .oid;
+    const before = await oid();
+    const { json } = await tune('--reindex');
+    assert.deepEqual(
+      json.indexes.map(({ index, action }) => [index, action]),
+      [['idx_embeddings_vector', 'rebuilt']],
+    );
+    assert.notEqual(await oid(), before);
+  });
+
+  it('leaves no half-built index when it is stopped', async () => {
+    await target.rows('drop index docs.idx_documents_language');
+    // A transaction that has written keeps the build waiting for its end.
+    const writer = new pg.Client(target.url);
+    await writer.connect();
+    await writer.query('begin');
+    await writer.query(`update docs.documents set language = 'en' where source_id = 'record 1'`);
+    const command = startCommand(['tune', '--target', target.url, '--index', 'language']);
+    try {
+      for (let tries = 0; ; tries++) {
+        if ((await target.rows(`select from pg_stat_progress_create_index`)).length > 0) break;
+        assert.ok(tries < 100, 'the build has not begun');
+        await target.rows('select pg_sleep(0.1)');
+      }
+      command.process.kill('SIGINT');
+      await target.rows('select pg_sleep(0.3)');
+    } finally {
+      await writer.query('rollback');
+      await writer.end();
+    }
+    const { code, stderr } = await command.finished;
+    assert.equal(code, 1);
+    assert.match(stderr, /Stopped as asked/);
+    assert.equal(await definition('idx_documents_language'), undefined);
+    assert.deepEqual(await target.rows('select from pg_index where not indisvalid'), []);
+  });
+
+  it('says to a role without rights what it may not set, and what to tell those who may', async () => {
+    await target.rows(`create role tune_guest login password 'guest'`);
+    await target.rows(
+      'grant usage on schema chroma_migration, docs to tune_guest; grant select on all tables in schema chroma_migration, docs to tune_guest',
+    );
+    const url = new URL(target.url);
+    [url.username, url.password] = ['tune_guest', 'guest'];
+    try {
+      const { code, stdout } = await runCommand([
+        ...['tune', '--target', url.href, '--instance-memory', '16GB', '--apply'],
+      ]);
+      assert.equal(code, 1);
+      assert.match(stdout, /shared_buffers .*not settable: role "tune_guest" may not ALTER SYSTEM/);
+      assert.match(stdout, /To be set by others\n {2}alter system set shared_buffers = '524288';/);
+    } finally {
+      await target.rows('drop owned by tune_guest; drop role tune_guest');
+    }
+  });
+});
