@@ -87,12 +87,19 @@ export const outputOptions = {
 export type SourceValues = Values<typeof sourceOptions>;
 export type TargetValues = Values<typeof targetOptions>;
 
-export const openSource = ({ source, sourceHeader, sourceCa }: SourceValues): ChromaSource =>
-  new ChromaSource({
-    url: source as string,
-    ...(sourceHeader && { headers: sourceHeader }),
-    ...(sourceCa && { ca: readFileSync(sourceCa, 'utf8') }),
-  });
+/** @param connections that are kept to the server at most */
+export const openSource = (
+  { source, sourceHeader, sourceCa }: SourceValues,
+  connections?: number,
+): ChromaSource =>
+  new ChromaSource(
+    {
+      url: source as string,
+      ...(sourceHeader && { headers: sourceHeader }),
+      ...(sourceCa && { ca: readFileSync(sourceCa, 'utf8') }),
+    },
+    connections,
+  );
 
 export const openTarget = ({ target, targetCa }: TargetValues): Database =>
   openDatabase({ url: target as string, ...(targetCa && { ca: readFileSync(targetCa, 'utf8') }) });

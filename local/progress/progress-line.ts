@@ -1,5 +1,7 @@
 import type { WriteStream } from 'node:tty';
+import { styleText } from 'node:util';
 import type { PhaseView, Progress } from './progress.ts';
+import { isTerminal, TerminalLine } from './terminal-line.ts';
 
 /** A terminal's line is drawn anew so often; a pipe gets a line so seldom. Milliseconds. */
 const REDRAW = 200;
@@ -33,6 +35,22 @@ export function progressLine(view: PhaseView, columns = Number.POSITIVE_INFINITY
   // What goes ahead is worth its place only where there is room.
   if (exported) return withExported(line, exported, columns);
   return line.length < columns ? line : cut(line, columns);
+}
+
+/** Cells of the bar. */
+const BAR_CELLS = 20;
+/** Below this many columns the words have need of all of them. */
+const BAR_COLUMNS = 72;
+
+/** The same line with a bar before it where there is room; in colours if the stream shows any (NO_COLOR: none). */
+export function barLine(view: PhaseView, columns: number, stream: WriteStream): string {
+  const share = view.index ? view.index.percent / 100 : view.total > 0 ? view.done / view.total : null;
+  if (share === null || columns < BAR_COLUMNS) return progressLine(view, columns);
+  const full = Math.max(0, Math.min(BAR_CELLS, Math.round(share * BAR_CELLS)));
+  const paint = (text: string, colour: 'cyan' | 'gray') =>
+    text === '' ? '' : styleText(colour, text, { stream, validateStream: true });
+  const bar = `${paint('█'.repeat(full), 'cyan')}${paint('░'.repeat(BAR_CELLS - full), 'gray')}`;
+  return `${bar}  ${progressLine(view, columns - BAR_CELLS - 2)}`;
 }
 
 function withExported(
@@ -73,24 +91,26 @@ export class ProgressDisplay {
   readonly #progress: Progress;
   readonly #stream: WriteStream;
   readonly #timer: NodeJS.Timeout;
+  readonly #line: TerminalLine | null;
   #lastPlain = 0;
   #lastPhase = '';
 
   constructor(progress: Progress, stream: WriteStream = process.stderr) {
     this.#progress = progress;
     this.#stream = stream;
+    this.#line = TerminalLine.on(stream);
     this.#timer = setInterval(() => this.#draw(), REDRAW);
   }
 
   stop(): void {
     clearInterval(this.#timer);
-    if (isTerminal(this.#stream)) this.#stream.write(CLEAR_LINE);
+    this.#line?.stop();
   }
 
   #draw(): void {
     const view = this.#progress.view(Date.now());
-    if (isTerminal(this.#stream)) {
-      this.#stream.write(`${CLEAR_LINE}${progressLine(view, this.#stream.columns || undefined)}`);
+    if (this.#line) {
+      this.#line.draw((columns) => barLine(view, columns, this.#stream));
       return;
     }
     const due = Date.now() - this.#lastPlain >= PLAIN_LINE;
@@ -101,13 +121,10 @@ export class ProgressDisplay {
   }
 }
 
-/** To the first column, then empty to the last. */
-const CLEAR_LINE = '\r\x1b[K';
-
-/** One that can move its cursor: an editor's shell, for one, says that it is dumb. */
-const isTerminal = (stream: WriteStream) => stream.isTTY && process.env.TERM !== 'dumb';
-
 /** A line of its own on standard error, over the progress if that is shown there. */
 export function writeLine(text: string): void {
   process.stderr.write(`${isTerminal(process.stderr) ? CLEAR_LINE : ''}${printable(text)}\n`);
 }
+
+/** To the first column, then empty to the last. */
+const CLEAR_LINE = '\r\x1b[K';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { CollectionPlan, HnswSettings, IndexMethod } from '../contract.ts';
+import type { CollectionPlan, HnswSettings, IndexMethod, Space } from '../contract.ts';
 import { CollectionNotFound } from '../errors.ts';
 import { collectionSettings } from '../plan/collection-settings.ts';
 import type { Workload } from './workload.ts';
@@ -7,11 +7,14 @@ import type { Workload } from './workload.ts';
 /** A published collection as it stands in the database now. */
 export interface LiveCollection {
   schema: string;
+  tenant: string;
+  database: string;
   collection: string;
+  collectionId: string;
   /** As Postgres counts them for its planner: exact after ANALYZE, near otherwise. */
   records: number;
   dimension: number | null;
-  space: string;
+  space: Space;
   hnsw: HnswSettings;
   indexMethod: IndexMethod;
   /** Name of the index on the embeddings; null where there is none. */
@@ -58,7 +61,7 @@ export async function liveCollections(
 
 async function readLive(client: pg.Client): Promise<LiveCollection[]> {
   const { rows } = await client.query<Row>(
-    `select p.schema, p.collection, c.dimension, c.space, c.metadata, c.configuration,
+    `select p.schema, c.tenant, c.database, p.collection, c.collection_id as "collectionId", c.dimension, c.space, c.metadata, c.configuration,
             case when e.reltuples > 0 then e.reltuples::bigint else c.records end as records,
             pg_table_size(d.oid) + pg_table_size(e.oid) as "dataBytes",
             pg_indexes_size(d.oid) + pg_indexes_size(e.oid) as "indexBytes",

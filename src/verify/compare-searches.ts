@@ -7,13 +7,13 @@ import { NEIGHBOURS } from './sample-searches.ts';
 import type { Verification } from './verification.ts';
 
 /** A search's answer: record ids with Chroma's kind of distance, nearest first. */
-interface Answer {
+export interface Answer {
   ids: string[];
   distances: number[];
 }
 
 /** An exact answer, and of each distance the size of the numbers that it was summed up from. */
-interface ExactAnswer extends Answer {
+export interface ExactAnswer extends Answer {
   magnitudes: number[];
 }
 
@@ -95,7 +95,7 @@ export async function compareSearches(
 export const distancesDiffer = (difference: number | null): boolean =>
   difference !== null && difference > DISTANCE_TOLERANCE;
 
-async function exactAnswers(
+export async function exactAnswers(
   client: pg.Client,
   target: SearchTarget,
   samples: SampledSearches,
@@ -190,7 +190,7 @@ async function usesIndex(
 }
 
 /** Mean share of the exact nearest that the answers have; a tie with the last of them counts. */
-function meanRecall(answers: Answer[], exact: Answer[]): number | null {
+export function meanRecall(answers: Answer[], exact: Answer[]): number | null {
   const shares = exact.flatMap((truth, query) => {
     const answer = answers[query];
     if (!answer || truth.ids.length === 0) return [];

@@ -45,7 +45,11 @@ export async function sampleSearches(
 const samplesOf = (records: number, asked: number) => Math.min(asked, Math.ceil(Math.sqrt(records)));
 
 /** A record that can be searched for: with a finite vector other than zero. */
-async function recordAt(chroma: ChromaSource, collection: CollectionPlan, offset: number) {
+export async function recordAt(
+  chroma: ChromaSource,
+  collection: Pick<CollectionPlan, 'tenant' | 'database' | 'collectionId' | 'dimension'>,
+  offset: number,
+) {
   const page = await chroma.page(collection, { offset, limit: 1 }, ['embeddings'], collection.dimension ?? 0);
   const { embeddings } = page;
   if (page.length === 0 || !embeddings?.finite[0]) return null;

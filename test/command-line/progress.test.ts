@@ -112,7 +112,7 @@ describe('the progress', () => {
     Object.assign(terminal.stream, { columns: 20 });
     await sleep(500);
     for (const display of displays) display.stop();
-    const drawn = terminal.text().split('\r\x1b[K').slice(1);
+    const drawn = terminal.text().split('\r\x1b[J').slice(1);
     assert.ok(drawn.length >= 4 && !terminal.text().includes('\n'));
     assert.ok(drawn[0]!.length > 20 && drawn.at(-2)!.length < 20);
     assert.match(pipe.text(), /^Importing {3}100 of 1,000 records \(10 %\)[^\p{Cc}]*\n$/u);
