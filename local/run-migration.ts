@@ -13,10 +13,12 @@ import type { Interrupt, Interrupted } from './interrupt.ts';
 import { localMemory } from './local-memory.ts';
 import { preflight } from './preflight.ts';
 import { Progress } from './progress/progress.ts';
-import { ProgressDisplay, printable } from './progress/progress-line.ts';
+import { ProgressDisplay, printable, writeLine } from './progress/progress-line.ts';
 import { PostgresRdsAdapter } from './rds-adapter.ts';
 import { type ExecutionEvent, type ExecutionResult, runExecution } from './run-execution.ts';
 import { openSource, openTarget, type SourceValues, type TargetValues } from './source-options.ts';
+import { RunView } from './ui/run-view.ts';
+import { startUi } from './ui/server.ts';
 
 export type MigrationSettings = SourceValues &
   TargetValues & {
@@ -24,6 +26,8 @@ export type MigrationSettings = SourceValues &
     store: string;
     run: string;
     request: MigrationRequest;
+    /** A page about the run, as long as it goes on. */
+    ui?: true | undefined;
     quiet?: true | undefined;
     verbose?: true | undefined;
   };
@@ -60,10 +64,15 @@ export async function runMigration(
   const progress = new Progress();
   const display = settings.quiet ? null : new ProgressDisplay(progress);
   const log = consoleLog(settings);
+  const assembly = readAssembly(ASSEMBLY);
+  const view = settings.ui ? new RunView(settings.run, assembly.definition, store) : null;
+  const ui = view && (await startUi(view, progress));
+  // Also with --quiet: without the address nobody can look.
+  if (ui) writeLine(`Watch the run at ${ui.url}`);
   let result: ExecutionResult;
   try {
     result = await runExecution({
-      assembly: readAssembly(ASSEMBLY),
+      assembly,
       name: settings.run,
       input: {
         concurrency: Math.max(2, availableParallelism()),
@@ -74,11 +83,16 @@ export async function runMigration(
       environment: environmentOf(settings, store.url),
       store,
       rds: new PostgresRdsAdapter(database),
-      onEvent: (event) => follow(event, progress, log),
+      onEvent: (event) => {
+        follow(event, progress, log);
+        view?.follow(event);
+      },
       ...(interrupt && { signal: interrupt.signal }),
     });
+    view?.ended(result);
   } finally {
     display?.stop();
+    await ui?.close();
   }
   const reportUrl = store.urlOf(keys.reportHtml(settings.run));
   if (result.status === 'SUCCEEDED')

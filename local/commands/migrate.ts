@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { InvalidInput } from '../../src/errors.ts';
 import { type Command, EXIT, type ExitCode } from '../command-line/command.ts';
-import { targetUrl } from '../command-line/values.ts';
+import { flag, targetUrl } from '../command-line/values.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres/start.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { printable, printableLines } from '../progress/progress-line.ts';
@@ -25,6 +25,7 @@ const options = {
   ),
   ...runOptions,
   ...selectionOptions,
+  ui: flag('a page about the run on this machine while it goes on; its address is printed'),
   ...outputOptions,
 };
 

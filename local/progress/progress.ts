@@ -99,6 +99,12 @@ export class Progress {
     };
   }
 
+  /** Records so far, for a curve of them over time. */
+  get records(): { total: number; exported: number; imported: number } {
+    const { export: exported, import: imported } = this.#counters;
+    return { total: this.#records, exported: exported.done, imported: imported.done };
+  }
+
   #exported(at: number): PhaseView['exported'] {
     const { export: counter } = this.#counters;
     if (this.#records === 0 || counter.done >= this.#records) return null;
