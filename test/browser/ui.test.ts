@@ -171,7 +171,7 @@ describe('migrate --ui', () => {
       ...([startBrowser(), startTestChroma(), startTestPostgres(), temporaryFolder('ui-run-')] as const),
     ]);
     try {
-      await fillCollection(chroma.url, { name: 'docs', dimension: 64, records: 2000 });
+      await fillCollection(chroma.url, { name: 'docs', dimension: 64, records: 800 });
       const command = startCommand([
         ...['migrate', '--source', chroma.url, '--target', postgres.url, '--store', store],
         ...['--ui', '--shard-bytes', '64KB', '--run', 'looked-at'],
@@ -187,7 +187,7 @@ describe('migrate --ui', () => {
       const { code, stderr } = await command.finished;
       assert.equal(code, 0, stderr);
       await page.waitForSelector('html[data-ended="SUCCEEDED"]');
-      assert.equal(await page.locator('#line').innerText(), '2,000 of 2,000 records imported');
+      assert.equal(await page.locator('#line').innerText(), '800 of 800 records imported');
       const planned = JSON.parse(await readFile(join(store, keys.shards('looked-at')), 'utf8')) as unknown[];
       assert.equal(await page.locator('.grid .imported').count(), planned.length);
       assert.equal(await page.locator('.state[data-look="done"][data-state="Publish"]').count(), 1);
