@@ -17,6 +17,8 @@ export interface BackupSettings {
   target: string;
   targetCa: string | undefined;
   schema: string;
+  /** The table of the vectors. */
+  vectors: string;
   /** Of tables and indexes. */
   bytes: number;
   /** null: nobody said; then what is large is left alone. */
@@ -85,10 +87,10 @@ async function dumpAndRestore(
   tool: string,
   file: string,
 ): Promise<Backup> {
-  const { database, schema, wish } = settings;
+  const { database, schema, vectors, wish } = settings;
   const count = async (client: pg.Client) => {
     const { rows } = await client.query<{ records: number }>(
-      `select count(*) as records from ${pg.escapeIdentifier(schema)}.documents`,
+      `select count(*) as records from ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(vectors)}`,
     );
     return rows[0]!.records;
   };

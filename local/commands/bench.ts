@@ -4,6 +4,7 @@ import { extname, join } from 'node:path';
 import type { Benchmark } from '../../src/benchmark/benchmark.ts';
 import { measureSearches } from '../../src/benchmark/measure-searches.ts';
 import { CollectionNotFound } from '../../src/errors.ts';
+import { layoutOf } from '../../src/postgres/layouts/layouts.ts';
 import { type LiveCollection, liveCollections } from '../../src/tune/live-collections.ts';
 import { measureBackup } from '../benchmark/pg-dump.ts';
 import { benchmarkHtml, benchmarkSvg } from '../benchmark/picture.ts';
@@ -97,6 +98,7 @@ async function measure(
     onProgress('backup', 0);
     const backup = await measureBackup({
       ...{ database, target: values.target as string, targetCa: values.targetCa, schema: live.schema },
+      vectors: layoutOf(live).vectors,
       ...{ bytes: live.dataBytes + live.indexBytes, wish: values.backup ?? null, signal },
     });
     const versions = await database.withClient('bench', async (client) => {

@@ -1,3 +1,4 @@
+import { InvalidInput } from '../../src/errors.ts';
 import type { Log } from '../../src/log.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { parameterBatches } from '../../src/tune/apply-settings.ts';
@@ -114,7 +115,7 @@ async function tuneAll(
     const advice = await adviseLive(client, live, instanceMemoryBytes);
     const settings = values.apply ? await apply(database, client, advice) : advice.settings;
     const suggestions: IndexSuggestion[] = [];
-    for (const one of live)
+    for (const one of live.filter(({ layout }) => layout === 'guide'))
       suggestions.push(
         ...suggestIndexes(one, await metadataKeys(client, one), await indexNames(client, one.schema)),
       );
@@ -142,6 +143,11 @@ async function buildIndexes(
   { index: wanted = [], reindex }: Values<typeof options>,
 ): Promise<Tuned['indexes']> {
   const built: Tuned['indexes'] = [];
+  const other = live.find(({ layout }) => wanted.length > 0 && layout !== 'guide');
+  if (other)
+    throw new InvalidInput(
+      `--index is for the guide's tables, and schema "${other.schema}" has the layout ${other.layout}: name others with --collections.`,
+    );
   for (const one of live) {
     const keys = wanted.some(({ kind }) => kind === 'metadata')
       ? await context.database.withClient('tune', (client) => metadataKeys(client, one))

@@ -188,7 +188,7 @@ async function measureRecall(
   );
   const exact = await exactAnswers(
     client,
-    { schema: live.schema, space: live.space, efSearch: rows[0]?.efSearch ?? 0 },
+    { schema: live.schema, collection: live },
     {
       ...{ schema: live.schema, records: live.records, dimension: live.dimension },
       queries: some.map((embedding) => ({ id: '', embedding, ids: [], distances: [], milliseconds: 0 })),

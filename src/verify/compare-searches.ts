@@ -97,7 +97,7 @@ export const distancesDiffer = (difference: number | null): boolean =>
 
 export async function exactAnswers(
   client: pg.Client,
-  target: SearchTarget,
+  target: { schema: string; collection: Pick<CollectionPlan, 'layout' | 'collection' | 'space'> },
   samples: SampledSearches,
 ): Promise<ExactAnswer[]> {
   const { operator, chroma, magnitude } = DISTANCES[target.collection.space];
