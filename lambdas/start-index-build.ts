@@ -1,6 +1,6 @@
 import type { IndexBuildInput, IndexBuildOutput } from '../src/contract.ts';
 import { startIndexBuild } from '../src/index-build/start-index-build.ts';
-import { requirePlan } from '../src/plan/plan-file.ts';
+import { requireCollectionPlan } from '../src/plan/plan-file.ts';
 import { log, openStore, openTarget } from './runtime.ts';
 
 const store = await openStore();
@@ -8,4 +8,4 @@ const context = { database: await openTarget(), log, patienceMilliseconds: 10_00
 
 /** Builds what is missing of a collection's indexes; leaves what takes long to the server. */
 export const handler = async (event: IndexBuildInput): Promise<IndexBuildOutput> =>
-  startIndexBuild(context, await requirePlan(store, event.run), event);
+  startIndexBuild(context, await requireCollectionPlan(store, event.run, event.schema), event);

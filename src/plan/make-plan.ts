@@ -39,7 +39,10 @@ export async function makePlan(
     sourceVersion,
     options,
     collections: planned.map(({ collection }) => collection),
-    warnings: planned.flatMap(({ collection }) => warningsOf(collection, options)),
+    warnings: warningsOf(
+      planned.map(({ collection }) => collection),
+      options,
+    ),
   };
   return { plan, shards: planned.flatMap(({ shards }) => shards) };
 }
@@ -110,14 +113,34 @@ async function borderIds(
   return borders;
 }
 
-function warningsOf(plan: CollectionPlan, options: MigrationInput): string[] {
-  const { collection, dimension, records, schema } = plan;
-  const warnings: string[] = [];
-  if (schema !== collection && options.schema === undefined)
-    warnings.push(`Collection "${collection}" goes to schema "${schema}": its name is no plain identifier.`);
-  if (dimension !== null && dimension > 4000 && records > 0)
-    warnings.push(
-      `Collection "${collection}" has ${dimension} dimensions, more than an HNSW index holds (4,000 as halfvec): it is searched through binary quantisation with re-ranking.`,
-    );
-  return [...warnings, ...layoutWarnings(plan)];
+/** Warnings of one kind that name a collection each; of more, one names the first and says how many there are. */
+const NAMED = 10;
+
+function warningsOf(collections: CollectionPlan[], options: MigrationInput): string[] {
+  const renamed = collections.filter(
+    ({ collection, schema }) => schema !== collection && options.schema === undefined,
+  );
+  const wide = collections.filter(({ dimension, records }) => (dimension ?? 0) > 4000 && records > 0);
+  return [
+    ...warnings(renamed, ({ collection, schema }, others) =>
+      others === 0
+        ? `Collection "${collection}" goes to schema "${schema}": its name is no plain identifier.`
+        : `${others + 1} collections have names that are no plain identifiers, and go to schemas with others (for one "${collection}" to "${schema}"): plan.json has them all.`,
+    ),
+    ...warnings(wide, ({ collection, dimension }, others) => {
+      const more = others === 0 ? '' : `, like ${others} others,`;
+      return `Collection "${collection}" has ${dimension} dimensions${more} and an HNSW index holds 4,000 (as halfvec): it is searched through binary quantisation with re-ranking.`;
+    }),
+    ...collections.flatMap(layoutWarnings),
+  ];
+}
+
+/** @param sentence says it of one collection, and how many others it is true of */
+function warnings(
+  collections: CollectionPlan[],
+  sentence: (collection: CollectionPlan, others: number) => string,
+): string[] {
+  const [first, ...others] = collections;
+  if (first && others.length >= NAMED) return [sentence(first, others.length)];
+  return collections.map((collection) => sentence(collection, 0));
 }

@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import type { ChromaSource } from '../chroma/chroma-source.ts';
 import {
   type CollectionItem,
@@ -75,6 +76,9 @@ export async function planStep(
   };
 }
 
+/** Objects that are written to the store at the same time. */
+const WRITES_AT_A_TIME = 16;
+
 export function parseInput(input: unknown): { options: MigrationInput; request: MigrationRequest } {
   const request = input ?? {};
   const parsed = MigrationInput.safeParse(request);
@@ -93,6 +97,12 @@ export async function storePlan(
   const items = plan.collections.map(({ schema }): CollectionItem => ({ run: plan.run, schema }));
   await store.writeText(keys.shards(plan.run), JSON.stringify(shards));
   await store.writeText(keys.collections(plan.run), JSON.stringify(items));
+  await pMap(
+    plan.collections,
+    (collection) =>
+      store.writeText(keys.collectionPlan(plan.run, collection.schema), JSON.stringify(collection)),
+    { concurrency: WRITES_AT_A_TIME },
+  );
   await writePlan(store, plan);
   return plan;
 }

@@ -107,7 +107,12 @@ function refuseUnverified(run: string, candidates: Candidate[]): void {
     );
 }
 
-async function candidatesOf(client: pg.Client, run: string): Promise<Candidate[]> {
+/** Collections of the run; those of `schemas` alone, where they are given. */
+async function candidatesOf(
+  client: pg.Client,
+  run: string,
+  schemas: readonly string[] | null = null,
+): Promise<Candidate[]> {
   const { rows } = await client.query<Candidate>(
     `select c.schema, c.collection, c.collection_id, c.verified_at is not null as verified,
             c.published_at is not null as published, c.dimension, c.space,
@@ -116,8 +121,8 @@ async function candidatesOf(client: pg.Client, run: string): Promise<Candidate[]
        from chroma_migration.collections c
        join chroma_migration.runs r using (run)
        left join chroma_migration.published_schemas p using (schema)
-      where c.run = $1 order by c.schema`,
-    [run],
+      where c.run = $1 and ($2::text[] is null or c.schema = any ($2)) order by c.schema`,
+    [run, schemas],
   );
   return rows;
 }
@@ -136,8 +141,8 @@ async function lockCandidates(
     'select from chroma_migration.published_schemas where schema = any ($1) order by schema for update',
     [schemas],
   );
-  const candidates = await candidatesOf(client, run);
-  return candidates.filter(({ schema, published }) => schemas.includes(schema) && !published);
+  const candidates = await candidatesOf(client, run, schemas);
+  return candidates.filter(({ published }) => !published);
 }
 
 async function publishSome(client: pg.Client, run: string, schemas: readonly string[]): Promise<void> {

@@ -8,6 +8,9 @@ const shardFolder = (run: string, schema: string, shard: number) =>
 
 export const keys = {
   plan: (run: string) => `runs/${run}/plan.json`,
+  /** The plan without its collections, and each of these by itself: a step that works on one need not read them all. */
+  planHead: (run: string) => `runs/${run}/plan-head.json`,
+  collectionPlan: (run: string, schema: string) => `runs/${run}/collections/${schema}.json`,
   shards: (run: string) => `runs/${run}/shards.json`,
   unfinished: (run: string) => `runs/${run}/unfinished.json`,
   collections: (run: string) => `runs/${run}/collections.json`,

@@ -1,7 +1,7 @@
 import type { ChromaSource } from '../chroma/chroma-source.ts';
 import type { CollectionItem, CollectionPlan, SampledSearches, SampleSearchesOutput } from '../contract.ts';
 import type { Log } from '../log.ts';
-import { requirePlan } from '../plan/plan-file.ts';
+import { requireCollectionPlan } from '../plan/plan-file.ts';
 import { idAt } from '../shard/pages.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
@@ -18,7 +18,7 @@ export async function sampleSearches(
   { chroma, store, log }: { chroma: ChromaSource; store: ShardStore; log: Log },
   { run, schema }: CollectionItem,
 ): Promise<SampleSearchesOutput> {
-  const plan = await requirePlan(store, run);
+  const plan = await requireCollectionPlan(store, run, schema);
   const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
   const records = await chroma.count(collection);
   const samples: SampledSearches = { schema, records, dimension: collection.dimension, queries: [] };

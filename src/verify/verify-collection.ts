@@ -9,7 +9,7 @@ import type {
 import { addChecksums } from '../copy/digest.ts';
 import { StoreRefused, VerificationFailed } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
-import { requirePlan } from '../plan/plan-file.ts';
+import { requireCollectionPlan } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
 import { collectionChecksum, guideColumnMismatches } from '../postgres/digest.ts';
 import type { Layout } from '../postgres/layouts/layout.ts';
@@ -50,7 +50,7 @@ export async function verifyCollection(
   item: CollectionItem,
 ): Promise<VerifyCollectionOutput> {
   const { run, schema } = item;
-  const plan = await requirePlan(context.store, run);
+  const plan = await requireCollectionPlan(context.store, run, schema);
   const { target, ...expected } = await expectedOf(context.database, plan, schema);
   const verification = await inspect(context, expected, target);
   await context.store.writeText(keys.verification(run, schema), `${JSON.stringify(verification, null, 2)}\n`);

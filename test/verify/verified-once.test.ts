@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { VerificationFailed } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
+import { storePlan } from '../../src/plan/store-plan.ts';
 import { publish } from '../../src/publish/publish.ts';
 import { keys } from '../../src/store/keys.ts';
 import { openStore } from '../../src/store/open-store.ts';
@@ -18,7 +19,7 @@ after(() => target.stop());
 test('what was verified once and is found otherwise at a later look is not published', async () => {
   const plan = planOf('run');
   const store = await openStore(await temporaryFolder('verified-'));
-  await store.writeText(keys.plan('run'), JSON.stringify(plan));
+  await storePlan(store, { plan, shards: [] });
   const samples = { schema: 'docs', records: 10, dimension: 4, queries: [] };
   await store.writeText(keys.searches('run', 'docs'), JSON.stringify(samples));
   await prepare(target, plan);
