@@ -166,7 +166,7 @@ class Builder {
     if (isRecordKey && TWICE.includes((error as pg.DatabaseError).code as string))
       // A delete moves the records behind it: a page that was read before it and the next one both hold one of them.
       return new SourceChanged(
-        `Collection "${this.#collection.collection}" changed while it was read: a record came twice (${(error as pg.DatabaseError).detail}): start a new run, best while nobody writes to it.`,
+        `Collection "${this.#collection.collection}" changed while it was read: a record came twice (${(error as pg.DatabaseError).detail?.slice(0, 200)}): start a new run, best while nobody writes to it.`,
         { cause: error },
       );
     return new IndexBuildFailed(

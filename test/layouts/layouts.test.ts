@@ -144,6 +144,12 @@ for (const layout of LAYOUTS.filter((one) => one !== 'guide'))
     });
   });
 
+it('is filled from JSON lines with the same', async () => {
+  await client.query('drop schema if exists awkward cascade');
+  await migrate('lines', 'langchain', { collections: ['awkward'], format: 'jsonl' });
+  assertSameRecords(await recordsOf('langchain', 'awkward'), await recordsOfChroma(chroma.url, ids.awkward));
+});
+
 describe('a collection that comes again in another layout', () => {
   const rollBack = () => rollback(openDatabase({ url: postgres.url }), 'docs', silentLog);
   const relations = async (schema: string) =>
