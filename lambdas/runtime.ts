@@ -3,7 +3,8 @@
  * variables, on one machine the local runner does.
  *
  * STORE_URL      s3://bucket/prefix, or a folder; AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL: another S3 than Amazon's
- * CHROMA_URL     address of the Chroma server; CHROMA_HEADERS: JSON object of headers; CHROMA_CA_FILE: PEM
+ * CHROMA_URL     address of the Chroma server, or the place of files that were read; CHROMA_HEADERS: JSON object of
+ *                headers; CHROMA_CA_FILE: PEM
  * CHROMA_SECRET_ARN  on AWS: secret with a token or a JSON object of headers
  * DATABASE_URL   on one machine: the whole address
  * DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USER
@@ -13,8 +14,9 @@
  *                on AWS: the instance's disk at least, and the group that a function may change
  */
 import { readFileSync } from 'node:fs';
-import type { ChromaSource } from '../src/chroma/chroma-source.ts';
+import { isServer, type RecordSource } from '../src/chroma/record-source.ts';
 import { InvalidInput } from '../src/errors.ts';
+import { FilesSource } from '../src/files/files-source.ts';
 import type { Log } from '../src/log.ts';
 import { type Database, openDatabase } from '../src/postgres/database.ts';
 import { openStore as openStoreAt } from '../src/store/open-store.ts';
@@ -43,12 +45,14 @@ export const openStore = (): Promise<ShardStore> =>
     pathStyle: Boolean(settings.AWS_ENDPOINT_URL_S3 || settings.AWS_ENDPOINT_URL),
   });
 
-export async function openChroma(): Promise<ChromaSource> {
+export async function openChroma(): Promise<RecordSource> {
+  const url = required('CHROMA_URL');
+  if (!isServer(url)) return new FilesSource(url);
   // Loaded only by the steps that read from Chroma: the others start in half the time.
   const { ChromaSource } = await import('../src/chroma/chroma-source.ts');
   const headers = await chromaHeaders();
   return new ChromaSource({
-    url: required('CHROMA_URL'),
+    url,
     ...(headers ? { headers } : {}),
     ...(settings.CHROMA_CA_FILE ? { ca: readFileSync(settings.CHROMA_CA_FILE, 'utf8') } : {}),
   });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ChromaSource } from '../src/chroma/chroma-source.ts';
+import type { RecordSource } from '../src/chroma/record-source.ts';
 import { MigrationError } from '../src/errors.ts';
 import type { Database } from '../src/postgres/database.ts';
 import type { ShardStore } from '../src/store/store.ts';
@@ -15,7 +15,7 @@ export class NotReady extends MigrationError {
  *
  * @throws MigrationError: what is wrong, or NotReady naming all if several things are
  */
-export async function preflight(chroma: ChromaSource, database: Database, store: ShardStore): Promise<void> {
+export async function preflight(chroma: RecordSource, database: Database, store: ShardStore): Promise<void> {
   const looks = await Promise.allSettled([
     chroma.version(),
     database.withClient('preflight', (client) => client.query('select 1')),

@@ -75,7 +75,7 @@ export async function runMigration(
       assembly,
       name: settings.run,
       input: {
-        concurrency: Math.max(2, availableParallelism()),
+        concurrency: concurrencyOf(settings),
         ...localMemory(settings.target as string),
         ...settings.request,
         run: settings.run,
@@ -131,6 +131,10 @@ function environmentOf(settings: MigrationSettings, storeUrl: string): Record<st
     DATABASE_CA_FILE: settings.targetCa ?? '',
   };
 }
+
+/** A shard a core, but no more connections than the application's configuration allows itself. */
+const concurrencyOf = ({ config }: MigrationSettings): number =>
+  Math.min(Math.max(2, availableParallelism()), config?.fields.database?.pool?.max_size ?? 1000);
 
 function follow(event: ExecutionEvent, progress: Progress, log: Log): void {
   if (event.type === 'state-entered') progress.state(event.state);

@@ -1,11 +1,14 @@
 /** Options that several commands share, and what the engine takes of them. */
 import { readFileSync } from 'node:fs';
 import { ChromaSource } from '../src/chroma/chroma-source.ts';
+import { isServer, type RecordSource } from '../src/chroma/record-source.ts';
 import { LAYOUTS, type MigrationRequest } from '../src/contract.ts';
+import { FilesSource } from '../src/files/files-source.ts';
 import { type Database, openDatabase } from '../src/postgres/database.ts';
 import type { Values } from './command-line/options.ts';
 import {
   bytes,
+  config,
   file,
   flag,
   headers,
@@ -16,22 +19,42 @@ import {
   runName,
   schemaName,
   sourceUrl,
+  sourceUrlOrFolder,
   targetUrl,
 } from './command-line/values.ts';
 
+const configOption = {
+  config: config(
+    "the application's configuration: its database, and its chromadb if it names one (docs/guide.md)",
+  ),
+};
+
 export const sourceOptions = {
-  source: sourceUrl('address of the Chroma server', { required: true }),
+  source: sourceUrl('address of the Chroma server; chromadb stands for the one of --config', {
+    required: ['config'],
+  }),
   sourceHeader: headers(
     'header for each request to Chroma, for one a token; @FILE has a header a line and hides them from ps; may be repeated',
   ),
   sourceCa: file("certificate authority of Chroma's server, PEM"),
+  ...configOption,
+};
+
+/** The same for commands that only read: a folder of Chroma's own PersistentClient will do too. */
+export const readableSourceOptions = {
+  ...sourceOptions,
+  source: sourceUrlOrFolder(
+    'address of the Chroma server, or a folder of its PersistentClient; chromadb stands for the one of --config',
+    { required: ['config'] },
+  ),
 };
 
 export const targetOptions = {
   target: targetUrl('address of the Postgres database; PGPASSWORD is its password if it has none', {
-    required: true,
+    required: ['config'],
   }),
   targetCa: file("certificate authority of Postgres' server, PEM"),
+  ...configOption,
 };
 
 /** What decides which records are moved, and where to. */
@@ -84,15 +107,17 @@ export const outputOptions = {
   verbose: flag('stack traces of errors, and what the steps log'),
 };
 
-export type SourceValues = Values<typeof sourceOptions>;
-export type TargetValues = Values<typeof targetOptions>;
+type Configured<V extends { config: unknown }> = Omit<V, 'config'> & Partial<Pick<V, 'config'>>;
+export type SourceValues = Configured<Values<typeof sourceOptions>>;
+export type TargetValues = Configured<Values<typeof targetOptions>>;
 
 /** @param connections that are kept to the server at most */
-export const openSource = (
+export function openSource(
   { source, sourceHeader, sourceCa }: SourceValues,
   connections?: number,
-): ChromaSource =>
-  new ChromaSource(
+): RecordSource {
+  if (!isServer(source as string)) return new FilesSource(source as string);
+  return new ChromaSource(
     {
       url: source as string,
       ...(sourceHeader && { headers: sourceHeader }),
@@ -100,9 +125,16 @@ export const openSource = (
     },
     connections,
   );
+}
 
-export const openTarget = ({ target, targetCa }: TargetValues): Database =>
-  openDatabase({ url: target as string, ...(targetCa && { ca: readFileSync(targetCa, 'utf8') }) });
+export const openTarget = ({ target, targetCa, config }: TargetValues): Database => {
+  const timeout = config?.fields.database?.pool?.timeout;
+  return openDatabase({
+    url: target as string,
+    ...(targetCa && { ca: readFileSync(targetCa, 'utf8') }),
+    ...(timeout && { connectMilliseconds: timeout * 1000 }),
+  });
+};
 
 type RequestValues = Partial<Values<typeof selectionOptions> & Values<typeof runOptions>>;
 

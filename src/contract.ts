@@ -130,7 +130,7 @@ export interface Plan {
   version: 1;
   run: string;
   createdAt: string;
-  /** Origin of the Chroma server, without credentials. */
+  /** Origin of the Chroma server, without credentials; the place of the files that were read instead. */
   source: string;
   /** Chroma's version as the server says it. */
   sourceVersion: string;
@@ -328,7 +328,10 @@ export interface SampledSearches {
     /** The record whose vector is searched for. */
     id: string;
     embedding: number[];
-    /** Chroma's ten nearest and its own distances, nearest first; a distance may be missing (null). */
+    /**
+     * Chroma's ten nearest and its own distances, nearest first; a distance may be missing (null). No ids: files were
+     * read, which answer nothing.
+     */
     ids: string[];
     distances: (number | null)[];
     milliseconds: number;

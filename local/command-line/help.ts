@@ -10,10 +10,12 @@ const WIDEST_LEFT = 34;
 const EXIT_CODES = 'Exit codes: 0 all that was asked for is done and proven, 1 it is not, 2 wrong usage.';
 
 export function commandHelp({ name, summary, description, options, examples }: Command): string {
-  const rows = Object.entries(options).map(([option, { value, help, required }]): [string, string] => [
-    `--${kebab(option)}${value === null ? '' : ` ${value}`}`,
-    required ? `${help} (required)` : help,
-  ]);
+  const rows = Object.entries(options).map(
+    ([option, { value, help, required, positional }]): [string, string] => [
+      positional ? `${value}` : `--${kebab(option)}${value === null ? '' : ` ${value}`}`,
+      required === true ? `${help} (required)` : help,
+    ],
+  );
   rows.push(['--help', 'this text']);
   return [
     ...wrapped(`${PROGRAM} ${name} — ${summary}`),

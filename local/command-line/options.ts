@@ -10,7 +10,10 @@ export interface Option<T> {
   parse: (text: string) => T;
   /** Given more than once; `parse` gets the values joined by line feeds. */
   multiple?: boolean;
-  required?: boolean;
+  /** Must be given; where names of other options stand here, it or one of them. */
+  required?: boolean | readonly string[];
+  /** Given without its name: what is typed between the options. */
+  positional?: boolean;
 }
 
 export type Options = Record<string, Option<unknown>>;
@@ -32,6 +35,8 @@ export class UsageError extends Error {
 export const kebab = (name: string): string =>
   name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
+const flagOf = (name: string) => `--${kebab(name)}`;
+
 /** @throws UsageError naming all mistakes */
 export function parseOptions<O extends Options>(options: O, args: readonly string[]): Values<O> {
   const byFlag = new Map(Object.entries(options).map(([name, option]) => [kebab(name), { name, option }]));
@@ -41,6 +46,7 @@ export function parseOptions<O extends Options>(options: O, args: readonly strin
       { type: option.value === null ? ('boolean' as const) : ('string' as const), multiple: true },
     ]),
   );
+  const positional = Object.entries(options).find(([, option]) => option.positional)?.[0];
   const { tokens } = parseArgs({
     args: [...args],
     options: config,
@@ -55,7 +61,9 @@ export function parseOptions<O extends Options>(options: O, args: readonly strin
     const afterUnknown = unknownBefore;
     unknownBefore = false;
     // What follows an unknown option is most likely its value: one mistake, not two.
-    if (token.kind === 'positional' && !afterUnknown)
+    if (token.kind === 'positional' && positional !== undefined && !afterUnknown)
+      given.set(positional, [...(given.get(positional) ?? []), token.value]);
+    else if (token.kind === 'positional' && !afterUnknown)
       mistakes.push(`'${token.value}' is not understood here`);
     if (token.kind !== 'option') continue;
     const known = byFlag.get(token.name);
@@ -79,14 +87,19 @@ export function parseOptions<O extends Options>(options: O, args: readonly strin
   for (const [name, option] of Object.entries(options)) {
     const texts = given.get(name);
     if (!texts) {
-      if (option.required) mistakes.push(`--${kebab(name)} is missing: ${option.help}`);
+      const { required = false } = option;
+      const others = required === true || required === false ? [] : required;
+      if (required && !others.some((other) => given.has(other)))
+        mistakes.push(`${[name, ...others].map(flagOf).join(' or ')} is missing: ${option.help}`);
     } else if (texts.length > 1 && !option.multiple) {
       mistakes.push(`--${kebab(name)} is given ${texts.length} times`);
     } else if (texts.length > 0) {
       try {
         values[name] = option.parse(texts.join('\n'));
       } catch (error) {
-        mistakes.push(`--${kebab(name)} ${(error as Error).message}`);
+        // A file names its own mistakes, with their places.
+        if (error instanceof UsageError) mistakes.push(...error.mistakes);
+        else mistakes.push(`--${kebab(name)} ${(error as Error).message}`);
       }
     }
   }

@@ -1,4 +1,5 @@
 import { InvalidInput, MigrationError } from '../../src/errors.ts';
+import { configured } from '../config-file/configured.ts';
 import { Interrupted } from '../interrupt.ts';
 import { printableLines } from '../progress/progress-line.ts';
 import { failedJson } from '../summary.ts';
@@ -27,7 +28,7 @@ export async function runProgram(program: Program, args: readonly string[]): Pro
   try {
     if (asksHelp) return help(program, args);
     if (named) command = find(program, first);
-    values = parseOptions(command.options, named ? rest : args);
+    values = configured(command.options, parseOptions(command.options, named ? rest : args));
     return await command.run(values);
   } catch (error) {
     const wrong = error instanceof UsageError;

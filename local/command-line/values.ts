@@ -1,11 +1,14 @@
 /** Kinds of values that options take. Each parser's error completes the sentence "--option …". */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { RUN_NAME } from '../../src/contract.ts';
 import { schemaNameProblem } from '../../src/plan/schema-name.ts';
 import { S3_PLACE } from '../../src/store/open-store.ts';
+import { SSL_MODES } from '../config-file/fields.ts';
+import { type ConfigFile, readConfig } from '../config-file/read-config.ts';
 import type { Option } from './options.ts';
 
-type Extra = { required?: boolean };
+type Extra = { required?: boolean | readonly string[] };
 
 export const flag = (help: string): Option<true> => ({ value: null, help, parse: () => true });
 
@@ -51,10 +54,15 @@ export const integer = (help: string, { min, max }: { min: number; max: number }
   },
 });
 
+/** The guide's words for "the one that the configuration names". */
+export const SOURCE_OF_CONFIG = 'chromadb';
+export const TARGET_OF_CONFIG = 'postgresql';
+
 export const sourceUrl = (help: string, extra: Extra = {}): Option<string> => ({
   value: 'URL',
   help,
   parse: (given) => {
+    if (given === SOURCE_OF_CONFIG) return given;
     const url = URL.parse(given);
     // The text itself is not repeated: it may hold a password.
     if (!url || !/^https?:$/.test(url.protocol)) throw new Error('must be an address like http://HOST:8000');
@@ -64,6 +72,23 @@ export const sourceUrl = (help: string, extra: Extra = {}): Option<string> => ({
   ...extra,
 });
 
+/** A server's address, or the folder of a PersistentClient. */
+export const sourceUrlOrFolder = (help: string, extra: Extra = {}): Option<string> => ({
+  value: 'URL|FOLDER',
+  help,
+  parse: (given) => {
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(given)) return sourceUrl(help).parse(given);
+    if (given === SOURCE_OF_CONFIG && !existsSync(join(given, CHROMA_FILE))) return given;
+    if (!existsSync(join(given, CHROMA_FILE)))
+      throw new Error(`must be an address like http://HOST:8000, or a folder that holds ${CHROMA_FILE}`);
+    return given;
+  },
+  ...extra,
+});
+
+/** What a folder of Chroma's own holds. */
+const CHROMA_FILE = 'chroma.sqlite3';
+
 /**
  * A database's address. Where it has no password, PGPASSWORD's is filled in, as psql does: unlike an argument, a
  * variable of the environment is not shown to everybody on the machine.
@@ -72,6 +97,7 @@ export const targetUrl = (help: string, extra: Extra = {}): Option<string> => ({
   value: 'URL',
   help,
   parse: (given) => {
+    if (given === TARGET_OF_CONFIG) return given;
     const url = URL.parse(given);
     if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === '')
       throw new Error(
@@ -80,7 +106,7 @@ export const targetUrl = (help: string, extra: Extra = {}): Option<string> => ({
     checkEscapes(url);
     if (url.pathname.length <= 1) throw new Error('names no database: append /DATABASE to the address');
     const mode = url.searchParams.get('sslmode') ?? '';
-    if (!['', ...SSL_MODES].includes(mode))
+    if (!['', ...SSL_MODES].some((one) => one === mode))
       throw new Error(`has sslmode=${mode}, which is not supported: use ${SSL_MODES.join(', ')}`);
     const others = [...url.searchParams.keys()].filter((name) => name !== 'sslmode');
     if (others.length > 0)
@@ -92,8 +118,6 @@ export const targetUrl = (help: string, extra: Extra = {}): Option<string> => ({
   ...extra,
 });
 
-const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'];
-
 /** @throws Error if user, password or database hold a percent sign that begins no escape */
 function checkEscapes({ username, password, pathname }: URL): void {
   try {
@@ -103,8 +127,15 @@ function checkEscapes({ username, password, pathname }: URL): void {
   }
 }
 
+/** The application's configuration. */
+export const config = (help: string): Option<ConfigFile> => ({
+  value: 'FILE',
+  help,
+  parse: (given) => readConfig(given),
+});
+
 /** A folder, or a place in a bucket. */
-export const place = (help: string): Option<string> => ({
+export const place = (help: string, extra: Extra = {}): Option<string> => ({
   value: 'PLACE',
   help,
   parse: (given) => {
@@ -113,6 +144,24 @@ export const place = (help: string): Option<string> => ({
     if (/^[a-z0-9]+:\/{0,2}/i.test(given) && !S3_PLACE.test(given))
       throw new Error(`is '${given}' and must be a folder or s3://BUCKET/PREFIX`);
     return given;
+  },
+  ...extra,
+});
+
+/** A condition in JSON. */
+export const condition = (help: string): Option<Record<string, unknown>> => ({
+  value: 'JSON',
+  help,
+  parse: (given) => {
+    const example = `must be a JSON object like '{"language": "python"}'`;
+    try {
+      const parsed: unknown = JSON.parse(given);
+      if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
+        return parsed as Record<string, unknown>;
+    } catch (error) {
+      throw new Error(`is no JSON (${(error as Error).message}) and ${example}`);
+    }
+    throw new Error(example);
   },
 });
 

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ChromaSource } from '../../src/chroma/chroma-source.ts';
+import type { RecordSource } from '../../src/chroma/record-source.ts';
 import { MigrationInput } from '../../src/contract.ts';
 import type { Log } from '../../src/log.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
@@ -69,7 +69,7 @@ export const verify: Command<typeof options> = {
 
 async function verifyAll(
   values: Values<typeof options>,
-  chroma: ChromaSource,
+  chroma: RecordSource,
   folder: string,
   progress: Progress,
 ): Promise<Verification[]> {

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { ChromaSource } from '../chroma/chroma-source.ts';
+import type { RecordSource } from '../chroma/record-source.ts';
 import { CollectionNotFound } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';
 import { ascending, percentile } from '../report/figures.ts';
@@ -26,7 +26,7 @@ export interface SearchSettings {
 }
 
 export interface SearchContext {
-  chroma: ChromaSource;
+  chroma: RecordSource;
   database: Database;
   live: LiveCollection & { dimension: number };
 }

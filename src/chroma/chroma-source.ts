@@ -23,6 +23,9 @@ export interface Neighbours {
   distances: number[];
 }
 
+/** Which records `get` shall bring: a run of them, of those that a condition holds for if there is one, or some by id. */
+export type Selection = { offset: number; limit: number; where?: unknown } | { ids: readonly string[] };
+
 type CollectionAddress = { tenant: string; database: string; collectionId: string };
 
 /** Databases or collections that the API is asked to list at a time. */
@@ -81,16 +84,16 @@ export class ChromaSource {
   }
 
   /**
-   * Records `offset` to `offset + limit` in Chroma's order, which is that of insertion.
+   * The selected records in Chroma's order, which is that of insertion, or in that of their ids.
    * @param capacity components to make room for: limit × dimension
    */
   async page(
     address: CollectionAddress,
-    range: { offset: number; limit: number },
+    selection: Selection,
     include: readonly Include[],
     capacity = 0,
   ): Promise<Page> {
-    return scanPage(await this.pageBytes(address, range, include), new Float32Array(capacity));
+    return scanPage(await this.pageBytes(address, selection, include), new Float32Array(capacity));
   }
 
   /**
@@ -99,11 +102,11 @@ export class ChromaSource {
    */
   async pageBytes(
     address: CollectionAddress,
-    range: { offset: number; limit: number },
+    selection: Selection,
     include: readonly Include[],
     room?: Room,
   ): Promise<Buffer> {
-    return this.#http.bytes('POST', `${collectionPath(address)}/get`, { ...range, include }, room);
+    return this.#http.bytes('POST', `${collectionPath(address)}/get`, { ...selection, include }, room);
   }
 
   /** The `count` nearest records of each query, with Chroma's own distances. */

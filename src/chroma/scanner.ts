@@ -98,6 +98,11 @@ export class Scanner {
     spans.ends.push(this.#at);
   }
 
+  /** The byte with which the next value begins. */
+  nextByte(): number | undefined {
+    return this.#bytes[this.#space()];
+  }
+
   /** Whether nothing but space is left. */
   atEnd(): boolean {
     return this.#space() === this.#bytes.length;

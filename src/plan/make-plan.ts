@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import type { ChromaSource } from '../chroma/chroma-source.ts';
+import type { RecordSource } from '../chroma/record-source.ts';
 import type { CollectionPlan, MigrationInput, Plan, ShardItem } from '../contract.ts';
 import { DimensionTooLarge } from '../errors.ts';
 import { idAt, idHash } from '../shard/pages.ts';
@@ -22,7 +22,7 @@ export interface MadePlan {
 
 /** Looks at what Chroma holds and cuts it into shards. Reads only. */
 export async function makePlan(
-  chroma: ChromaSource,
+  chroma: RecordSource,
   run: string,
   options: MigrationInput,
 ): Promise<MadePlan> {
@@ -48,7 +48,7 @@ export async function makePlan(
 }
 
 async function planCollection(
-  chroma: ChromaSource,
+  chroma: RecordSource,
   run: string,
   options: MigrationInput,
   { collection, schema }: SelectedCollection,
@@ -91,7 +91,7 @@ async function planCollection(
 
 /** Hashes of the ids at each shard's two ends. The collection's own ends are known from the profile. */
 async function borderIds(
-  chroma: ChromaSource,
+  chroma: RecordSource,
   address: { tenant: string; database: string; collectionId: string },
   cuts: ShardCut[],
   look: Look,

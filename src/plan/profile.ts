@@ -1,4 +1,5 @@
-import type { ChromaSource, Include } from '../chroma/chroma-source.ts';
+import type { Include } from '../chroma/chroma-source.ts';
+import type { RecordSource } from '../chroma/record-source.ts';
 import type { Page, Spans } from '../chroma/scan-page.ts';
 import type { CollectionProfile } from '../contract.ts';
 import { idAt } from '../shard/pages.ts';
@@ -18,7 +19,7 @@ export interface Look {
 
 /** Reads up to 150 records without their embeddings. */
 export async function profileCollection(
-  chroma: ChromaSource,
+  chroma: RecordSource,
   address: Address,
   records: number,
 ): Promise<Look> {

@@ -1,4 +1,5 @@
-import type { ChromaCollection, ChromaSource } from '../chroma/chroma-source.ts';
+import type { ChromaCollection } from '../chroma/chroma-source.ts';
+import type { RecordSource } from '../chroma/record-source.ts';
 import type { MigrationInput } from '../contract.ts';
 import { CollectionNotFound, InvalidInput } from '../errors.ts';
 import { schemaNameProblem, schemaNames } from './schema-name.ts';
@@ -15,7 +16,7 @@ export interface SelectedCollection {
  * @throws CollectionNotFound naming all that are missing @throws InvalidInput
  */
 export async function selectCollections(
-  chroma: ChromaSource,
+  chroma: RecordSource,
   options: MigrationInput,
 ): Promise<SelectedCollection[]> {
   const listed = await listCollections(chroma, options);
@@ -33,7 +34,7 @@ export async function selectCollections(
   return options.schema === undefined ? selected : [withSchema(options.schema, selected)];
 }
 
-async function listCollections(chroma: ChromaSource, options: MigrationInput): Promise<ChromaCollection[]> {
+async function listCollections(chroma: RecordSource, options: MigrationInput): Promise<ChromaCollection[]> {
   const tenants = options.tenants ?? [await chroma.ownTenant()];
   const listed: ChromaCollection[] = [];
   for (const tenant of tenants) {
@@ -52,7 +53,7 @@ async function listCollections(chroma: ChromaSource, options: MigrationInput): P
   );
 }
 
-function failOnMissing(chroma: ChromaSource, asked: Set<string>, all: SelectedCollection[]): void {
+function failOnMissing(chroma: RecordSource, asked: Set<string>, all: SelectedCollection[]): void {
   const present = new Set(all.map(({ collection }) => collection.name));
   const missing = [...asked].filter((name) => !present.has(name));
   if (missing.length === 0) return;

@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import type { ChromaSource } from '../chroma/chroma-source.ts';
+import type { RecordSource } from '../chroma/record-source.ts';
 import {
   type CollectionItem,
   MigrationInput,
@@ -39,7 +39,7 @@ const MOST_VERIFICATIONS = 8;
  * @throws InvalidInput naming all mistakes of the execution's input at once
  */
 export async function planStep(
-  { chroma, store, log }: { chroma: ChromaSource; store: ShardStore; log: Log },
+  { chroma, store, log }: { chroma: RecordSource; store: ShardStore; log: Log },
   { execution, input }: PlanStepInput,
 ): Promise<PlanStepOutput> {
   const { options, request } = parseInput(input);
@@ -109,7 +109,7 @@ export async function storePlan(
 
 function continued(
   plan: Plan,
-  chroma: ChromaSource,
+  chroma: RecordSource,
   options: MigrationInput,
   request: MigrationRequest,
 ): Plan {

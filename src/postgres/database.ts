@@ -9,6 +9,8 @@ export interface DatabaseSettings {
   ca?: string;
   /** Makes the password of each new connection, for one an IAM token; the URL's by default. */
   password?: () => Promise<string>;
+  /** How long a connection may take; 10 s by default. */
+  connectMilliseconds?: number;
 }
 
 /** Opens connections to one database. Errors that leave are MigrationErrors where a remedy is known. */
@@ -54,7 +56,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
       ...{ host, port, user, database, ssl, types },
       password: settings.password ?? decodeURIComponent(url.password),
       application_name: `chroma-to-pgvector ${purpose}`.slice(0, NAME_BYTES),
-      connectionTimeoutMillis: CONNECT_MILLISECONDS,
+      connectionTimeoutMillis: settings.connectMilliseconds ?? CONNECT_MILLISECONDS,
       keepAlive: true,
     });
     // A connection that breaks while idle also says so to the query that waits; without this it ends the process.

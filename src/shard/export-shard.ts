@@ -1,4 +1,4 @@
-import type { ChromaSource } from '../chroma/chroma-source.ts';
+import type { RecordSource } from '../chroma/record-source.ts';
 import type { ExportShardOutput, ShardItem, ShardManifest } from '../contract.ts';
 import { ShardEncoder } from '../copy/shard-encoder.ts';
 import { SourceChanged } from '../errors.ts';
@@ -11,7 +11,7 @@ import { ShardObjects } from './shard-objects.ts';
 import { Ticker } from './ticker.ts';
 
 export interface ExportContext {
-  chroma: ChromaSource;
+  chroma: RecordSource;
   store: ShardStore;
   log: Log;
 }

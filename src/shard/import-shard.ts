@@ -72,12 +72,16 @@ async function importInTransaction(
     await client.query('rollback');
     return null;
   }
+  const layout = layoutOf(manifest);
   const tables = TABLE_ROWS[manifest.layout];
   // The last has the vectors, and so nearly all of the bytes.
-  for (const rows of tables)
-    await loadTable(client, store, manifest, rows, (records) => {
+  for (const rows of tables) {
+    const table = layout.copied[rows.object] as string;
+    const target = [incomingSchema(schema), table].map(pg.escapeIdentifier).join('.');
+    await loadTable(client, store, manifest, rows, target, (records) => {
       if (rows === tables.at(-1)) reportProgress(log, { phase: 'import', schema, shard: number, records });
     });
+  }
   if (manifest.objects.rejects) await loadRejects(client, store, manifest, manifest.objects.rejects);
   await completeShard(client, {
     ...{ run, schema, number, records: manifest.read, loaded: manifest.written },
@@ -88,18 +92,21 @@ async function importInTransaction(
   return manifest.written;
 }
 
-async function loadTable(
+/**
+ * COPY of one of a shard's objects.
+ * @param target the table, quoted @throws ShardCorrupt
+ */
+export async function loadTable(
   client: pg.Client,
   store: ShardStore,
   manifest: ShardManifest,
   rows: TableRows,
+  target: string,
   onProgress: (records: number) => void,
 ): Promise<void> {
   const ready = manifest.objects[rows.object];
   const object = ready ?? manifest.objects.records;
   if (!object) throw corrupt(store, `${manifest.schema} ${manifest.number}`, 'has no object to load');
-  const table = layoutOf(manifest).copied[rows.object] as string;
-  const target = [incomingSchema(manifest.schema), table].map(pg.escapeIdentifier).join('.');
   const ticker = new Ticker(() => onProgress(Math.floor((sent / object.bytes) * manifest.written)));
   let sent = 0;
   // Before the COPY begins: one that nobody feeds would fail, with nobody to hear it, when the connection ends.
@@ -158,6 +165,12 @@ async function loadRejects(
   const pieces = await checkedBody(store, object, () => undefined);
   for await (const block of wholeLines(pieces))
     await insertRejects(client, { run, schema, number }, rejectsIn(store, object, block));
+}
+
+/** Records that the exporter rejected. @throws ShardCorrupt */
+export async function* readRejects(store: ShardStore, object: StoredObject): AsyncGenerator<Reject> {
+  const pieces = await checkedBody(store, object, () => undefined);
+  for await (const block of wholeLines(pieces)) yield* rejectsIn(store, object, block);
 }
 
 function rejectsIn(store: ShardStore, { key }: StoredObject, lines: Buffer): Reject[] {

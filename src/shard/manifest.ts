@@ -18,3 +18,10 @@ export async function readManifest(store: ShardStore, key: string): Promise<Shar
     );
   }
 }
+
+/** The manifest of a shard that must be whole. @throws ShardCorrupt */
+export async function requireManifest(store: ShardStore, key: string): Promise<ShardManifest> {
+  const manifest = await readManifest(store, key);
+  if (manifest) return manifest;
+  throw new ShardCorrupt(`The manifest ${store.urlOf(key)} is missing: run again.`);
+}

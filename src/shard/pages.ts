@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { ALL_PARTS, type ChromaSource } from '../chroma/chroma-source.ts';
+import { ALL_PARTS } from '../chroma/chroma-source.ts';
 import { AnswerTooLarge } from '../chroma/http.ts';
+import type { RecordSource } from '../chroma/record-source.ts';
 import { type Page, scanPage } from '../chroma/scan-page.ts';
 import type { ShardItem } from '../contract.ts';
 import { PageMemory } from './page-memory.ts';
@@ -27,7 +28,7 @@ interface Range {
 
 /** Pages in Chroma's order. A page and what points into it are valid until the next is asked for. */
 export async function* pagesInOrder(
-  chroma: ChromaSource,
+  chroma: RecordSource,
   shard: ShardItem,
   largestPageBytes = LARGEST_PAGE_BYTES,
 ): AsyncGenerator<Page> {

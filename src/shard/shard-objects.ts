@@ -26,6 +26,10 @@ export class ShardObjects {
     if (shard.format === 'jsonl') this.#open('records');
   }
 
+  get rejected(): number {
+    return this.#rejected;
+  }
+
   async begin(): Promise<void> {
     await Promise.all(this.#copies.map((object) => this.#open(object).write(COPY_HEADER)));
   }

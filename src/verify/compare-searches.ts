@@ -62,7 +62,8 @@ export async function compareSearches(
   const indexName = await vectorIndex(client, target);
   const exact = await exactAnswers(client, target, samples);
   const queries = samples.queries.slice(0, exact.length);
-  const chroma = queries.map(({ ids, distances }) => ({
+  const isAnswered = samples.queries.some(({ ids }) => ids.length > 0);
+  const chroma = (isAnswered ? queries : []).map(({ ids, distances }) => ({
     ids,
     distances: distances.map((d) => d ?? Number.NaN),
   }));
@@ -85,7 +86,9 @@ export async function compareSearches(
     largestDistanceDifference: largestDifference(chroma, exact),
     efSearch: indexName ? efSearch : null,
     latencyMilliseconds: sorted(found.milliseconds),
-    chromaLatencyMilliseconds: sorted(samples.queries.map(({ milliseconds }) => milliseconds)),
+    chromaLatencyMilliseconds: isAnswered
+      ? sorted(samples.queries.map(({ milliseconds }) => milliseconds))
+      : [],
     indexUsed: indexName && first ? await usesIndex(client, target.schema, first.embedding, indexName) : null,
     indexName,
   };

@@ -1,5 +1,6 @@
-import type { ChromaSource } from '../chroma/chroma-source.ts';
+import { isServer, type RecordSource } from '../chroma/record-source.ts';
 import type { CollectionItem, CollectionPlan, SampledSearches, SampleSearchesOutput } from '../contract.ts';
+import { StoreRefused } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { requireCollectionPlan } from '../plan/plan-file.ts';
 import { idAt } from '../shard/pages.ts';
@@ -15,10 +16,12 @@ export const NEIGHBOURS = 10;
  * other, so that their times mean something.
  */
 export async function sampleSearches(
-  { chroma, store, log }: { chroma: ChromaSource; store: ShardStore; log: Log },
+  { chroma, store, log }: { chroma: RecordSource; store: ShardStore; log: Log },
   { run, schema }: CollectionItem,
 ): Promise<SampleSearchesOutput> {
   const plan = await requireCollectionPlan(store, run, schema);
+  const searchesKey = keys.searches(run, schema);
+  if (!isServer(plan.source)) return storedSample(store, run, schema);
   const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
   const records = await chroma.count(collection);
   const samples: SampledSearches = { schema, records, dimension: collection.dimension, queries: [] };
@@ -35,18 +38,29 @@ export async function sampleSearches(
     );
     samples.queries.push({ ...record, ids: nearest?.ids ?? [], distances, milliseconds });
   }
-  const searchesKey = keys.searches(run, schema);
   await store.writeText(searchesKey, JSON.stringify(samples));
   log.info('searches sampled', { run, schema, sampled: samples.queries.length });
   return { run, schema, searchesKey, sampled: samples.queries.length };
 }
 
+/** Files were sampled when they were read. */
+async function storedSample(store: ShardStore, run: string, schema: string): Promise<SampleSearchesOutput> {
+  const searchesKey = keys.searches(run, schema);
+  const text = await store.readText(searchesKey);
+  if (text === null)
+    throw new StoreRefused(
+      `The store ${store.url} has lost ${searchesKey}: import again with another --run.`,
+    );
+  const { queries } = JSON.parse(text) as SampledSearches;
+  return { run, schema, searchesKey, sampled: queries.length };
+}
+
 /** Small collections need fewer: ten thousand collections of 50 records take 8 searches each, not 50. */
-const samplesOf = (records: number, asked: number) => Math.min(asked, Math.ceil(Math.sqrt(records)));
+export const samplesOf = (records: number, asked: number) => Math.min(asked, Math.ceil(Math.sqrt(records)));
 
 /** A record that can be searched for: with a finite vector other than zero. */
 export async function recordAt(
-  chroma: ChromaSource,
+  chroma: RecordSource,
   collection: Pick<CollectionPlan, 'tenant' | 'database' | 'collectionId' | 'dimension'>,
   offset: number,
 ) {

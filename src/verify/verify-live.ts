@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import pMap from 'p-map';
-import type { ChromaSource } from '../chroma/chroma-source.ts';
+import type { RecordSource } from '../chroma/record-source.ts';
 import type { CollectionPlan, LayoutName, Plan, ShardItem } from '../contract.ts';
 import { addChecksums } from '../copy/digest.ts';
 import { ShardEncoder } from '../copy/shard-encoder.ts';
@@ -18,7 +18,7 @@ import type { Verification } from './verification.ts';
 import { inspect } from './verify-collection.ts';
 
 export interface VerifyLiveContext {
-  chroma: ChromaSource;
+  chroma: RecordSource;
   database: Database;
   /** A store for digests and samples; it may be thrown away afterwards. */
   store: ShardStore;

@@ -5,7 +5,10 @@ import { describe, it } from 'node:test';
 import type { Command } from '../../local/command-line/command.ts';
 import { commandHelp, programHelp } from '../../local/command-line/help.ts';
 import { parseOptions, UsageError } from '../../local/command-line/options.ts';
+import { bench } from '../../local/commands/bench.ts';
 import { demo } from '../../local/commands/demo.ts';
+import { exportCommand } from '../../local/commands/export.ts';
+import { importCommand } from '../../local/commands/import.ts';
 import { migrate } from '../../local/commands/migrate.ts';
 import { plan } from '../../local/commands/plan.ts';
 import { rollback } from '../../local/commands/rollback.ts';
@@ -13,7 +16,10 @@ import { tune } from '../../local/commands/tune.ts';
 import { verify } from '../../local/commands/verify.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
-const commands = [demo, migrate, plan, verify, tune, rollback] as unknown as Command[];
+const commands = [
+  ...[demo, migrate, plan, exportCommand, importCommand],
+  ...[verify, tune, bench, rollback],
+] as unknown as Command[];
 const SOURCE = ['--source', 'http://localhost:8000'];
 
 function mistakesOf(command: { options: Command['options'] }, ...args: string[]): string[] {
@@ -119,8 +125,11 @@ describe('the command line', () => {
       for (const example of command.examples) {
         const words = example.split(' ').slice(1);
         if (words[0] === command.name) words.shift();
-        // The file is the reader's.
-        const used = words.map((word) => (word.startsWith('@') ? 'x-chroma-token: 1' : word));
+        // The file and the folder are the reader's.
+        const used = words.map((word) => {
+          if (word === './chroma') return 'chromadb';
+          return word.startsWith('@') ? 'x-chroma-token: 1' : word;
+        });
         assert.deepEqual(mistakesOf(command, ...used), []);
       }
     });

@@ -1,0 +1,258 @@
+import { MigrationInput, type Plan } from '../../src/contract.ts';
+import { InvalidInput } from '../../src/errors.ts';
+import { type ExportManifest, manifestKey, readExportManifest } from '../../src/files/export-manifest.ts';
+import { readFiles } from '../../src/files/read-files.ts';
+import { listFiles, type SourceFile } from '../../src/files/source-files.ts';
+import { type Updated, updateExisting } from '../../src/files/update-existing.ts';
+import type { Log } from '../../src/log.ts';
+import { readPlan } from '../../src/plan/plan-file.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import type { ShardStore } from '../../src/store/store.ts';
+import { type Command, EXIT, type ExitCode } from '../command-line/command.ts';
+import { UsageError, type Values } from '../command-line/options.ts';
+import { flag, integer, oneOf, place, text } from '../command-line/values.ts';
+import { consoleLog } from '../console-log.ts';
+import { type FilePlace, JSON_LINES, openFilePlace } from '../file-places.ts';
+import { type Interrupt, onInterrupt } from '../interrupt.ts';
+import { Progress } from '../progress/progress.ts';
+import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
+import { progressLog } from '../progress/progress-log.ts';
+import { type FinishedMigration, runMigration } from '../run-migration.ts';
+import {
+  openTarget,
+  outputOptions,
+  requestOf,
+  runOptions,
+  selectionOptions,
+  targetOptions,
+} from '../source-options.ts';
+import { alignedTable } from '../summary.ts';
+import { DEFAULT_STORE, newRunName, printRun } from './migrate.ts';
+
+const { schema, shardBytes, index, layout } = selectionOptions;
+const { store, run, onReject, sampleSize, tune, instanceMemory, takeOver } = runOptions;
+const options = {
+  source: place('FILE.jsonl, folder or s3://BUCKET/PREFIX with JSON lines, gzip and zstd too', {
+    required: true,
+  }),
+  ...targetOptions,
+  batchSize: integer('records that are read and encoded at a time; 1000 by default', {
+    min: 1,
+    max: 100_000,
+  }),
+  workers: integer('shards that are loaded at the same time; 4 by default', { min: 1, max: 1000 }),
+  skipErrors: flag(
+    'publish the rest where records cannot arrive, as --on-reject quarantine does; the report names them',
+  ),
+  verify: flag('compare counts, checksums and sampled searches after the import (default)'),
+  noVerify: flag(
+    'no sampled searches; counts and checksums are compared all the same before anything is published',
+  ),
+  updateExisting: flag('add to the live tables and update what is there, in one transaction a collection'),
+  collection: text(
+    'NAME',
+    'collection that the records are; by default as an export says, or the name of the file',
+  ),
+  space: oneOf(
+    ['cosine', 'l2', 'ip'],
+    'how a collection is searched that nothing is known of; cosine by default',
+  ),
+  ...{ schema, index, layout, shardBytes, store, run, onReject, sampleSize, tune, instanceMemory, takeOver },
+  ...outputOptions,
+};
+
+type ImportValues = Values<typeof options>;
+const BATCH = 1000;
+const WORKERS = 4;
+
+export const importCommand: Command<typeof options> = {
+  name: 'import',
+  summary: 'loads exported files into Postgres, verifies them and publishes them',
+  description:
+    'Reads JSON lines (id, document or content, metadata, embedding), cuts them into shards, and goes on as a migration does: load, index, verify, publish. Files of this program are compared with the checksums of their manifest. A collection that is live is replaced as a whole and kept for rollback, unless --update-existing is given.',
+  options,
+  examples: [
+    'chroma-to-pgvector import --source ./migration/chromadb-export.jsonl --target postgres://user@localhost/vectors --batch-size 500 --workers 4 --verbose',
+    'chroma-to-pgvector import --source s3://backups/chroma --target postgres://user@localhost/vectors',
+    'chroma-to-pgvector import --source pages.jsonl.gz --collection pages --target postgres://user@localhost/vectors --update-existing --skip-errors',
+  ],
+  async run(values) {
+    if (values.verify && values.noVerify)
+      throw new UsageError(['--verify and --no-verify contradict each other']);
+    const interrupt = onInterrupt(`go on with the same command and --run ${values.run ?? 'NAME'}`);
+    try {
+      return await importFiles(values, interrupt);
+    } finally {
+      interrupt.release();
+    }
+  },
+};
+
+async function importFiles(values: ImportValues, interrupt: Interrupt): Promise<ExitCode> {
+  const from = await openFilePlace(values.source as string);
+  const manifest = await readExportManifest(from.store, manifestKey(from.file));
+  const isShards = manifest?.format === 'pgcopy';
+  if (isShards && values.updateExisting)
+    throw new InvalidInput(
+      `${from.name} holds whole shards: import it without --update-existing, or export JSON lines.`,
+    );
+  const pathStyle = Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
+  const store = isShards ? from.store : await openStore(values.store ?? DEFAULT_STORE, { pathStyle });
+  const run = isShards ? (manifest.run as string) : (values.run ?? newRunName('import'));
+  const plan = await planOf(values, { from, manifest, store, run }, interrupt);
+  if (values.updateExisting) return update(values, store, plan, interrupt);
+  if (manifest?.part) await refusePart(values, plan, manifest);
+  const finished = await runMigration(
+    {
+      ...values,
+      ...{ source: plan.source, sourceHeader: undefined, sourceCa: undefined, store: store.url, run },
+      request: {
+        ...requestOf({ tune: values.tune, instanceMemory: values.instanceMemory, takeOver: values.takeOver }),
+        concurrency: values.workers ?? WORKERS,
+        onReject: values.onReject ?? (values.skipErrors ? 'quarantine' : 'fail'),
+        sampleSize: plan.options.sampleSize,
+      },
+    },
+    interrupt,
+  );
+  printRun(finished, values.json, `the same command and --run ${run}`);
+  return exitCodeOf(finished);
+}
+
+const exitCodeOf = ({ report }: FinishedMigration): ExitCode =>
+  report.status === 'succeeded' ? EXIT.done : EXIT.failed;
+
+interface Origin {
+  from: FilePlace;
+  manifest: ExportManifest | null;
+  store: ShardStore;
+  run: string;
+}
+
+/** The plan of the run: read from the files, unless the run was begun before. */
+async function planOf(
+  values: ImportValues,
+  { from, manifest, store, run }: Origin,
+  interrupt: Interrupt,
+): Promise<Plan> {
+  const source = from.file === null ? from.store.url : from.store.urlOf(from.file);
+  const known = await readPlan(store, run);
+  if (known) {
+    if (manifest?.format !== 'pgcopy' && known.source !== source)
+      throw new InvalidInput(
+        `Run "${run}" reads ${known.source}, not ${source}: pass that source, or another --run.`,
+      );
+    return known;
+  }
+  const files = await filesOf(from, manifest);
+  const progress = new Progress();
+  const display = values.quiet ? null : new ProgressDisplay(progress);
+  try {
+    const said = progressLog(progress, consoleLog(values));
+    const log: Log = {
+      warn: said.warn,
+      info: (message, fields) =>
+        said.info(message, { ...fields, ...(fields?.phase === 'export' && { phase: 'read' }) }),
+    };
+    const sampleSize = values.noVerify ? 0 : values.sampleSize;
+    const { schema: name, index: method, layout: laid, shardBytes: size } = values;
+    const request = requestOf({ schema: name, index: method, layout: laid, shardBytes: size, sampleSize });
+    return await interrupt.stops(
+      readFiles({ from: from.store, store, log }, files, {
+        ...{ run, source, manifest, options: MigrationInput.parse(request) },
+        collection: values.collection ?? nameOf(source),
+        isOneCollection: values.collection !== undefined,
+        space: values.space ?? 'cosine',
+        batchSize: values.batchSize ?? BATCH,
+      }),
+    );
+  } finally {
+    display?.stop();
+  }
+}
+
+/** @throws InvalidInput */
+async function filesOf(from: FilePlace, manifest: ExportManifest | null): Promise<SourceFile[]> {
+  if (manifest) {
+    const files = manifest.collections.flatMap((one) => one.files);
+    return [...new Map(files.map(({ key, bytes }) => [key, { key, bytes }])).values()];
+  }
+  const pathStyle = Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
+  const all = await listFiles(from.store, JSON_LINES, pathStyle);
+  const files = from.file === null ? all : all.filter(({ key }) => key === from.file);
+  if (files.length > 0) return files;
+  throw new InvalidInput(
+    from.file === null
+      ? `${from.name} holds no file of JSON lines (.jsonl, .ndjson or .json, also .gz and .zst): correct --source.`
+      : `${from.name} is not there: correct --source.`,
+  );
+}
+
+/** `./exports/pages.jsonl.gz` → `pages` */
+const nameOf = (source: string): string =>
+  (source.replace(/\/+$/, '').split('/').at(-1) as string).replace(JSON_LINES, '') || 'import';
+
+/** A part of a collection shall not take the place of the whole. @throws InvalidInput */
+async function refusePart(values: ImportValues, plan: Plan, manifest: ExportManifest): Promise<void> {
+  const live = await openTarget(values).withClient('import', async (client) => {
+    const { rows: ledger } = await client.query<{ there: boolean }>(
+      `select to_regclass('chroma_migration.published_schemas') is not null as there`,
+    );
+    if (!ledger[0]!.there) return [];
+    const { rows } = await client.query<{ schema: string }>(
+      'select schema from chroma_migration.published_schemas where schema = any ($1)',
+      [plan.collections.map(({ schema: name }) => name)],
+    );
+    return rows.map(({ schema: name }) => name);
+  });
+  if (live.length === 0) return;
+  const how = manifest.part?.where ? '--where' : '--limit';
+  throw new InvalidInput(
+    `The export is a part of its collection (${how}) and "${live[0]}" is live: add to it with --update-existing, or name another schema with --schema.`,
+  );
+}
+
+async function update(
+  values: ImportValues,
+  store: ShardStore,
+  plan: Plan,
+  interrupt: Interrupt,
+): Promise<ExitCode> {
+  const progress = new Progress();
+  const display = values.quiet ? null : new ProgressDisplay(progress);
+  try {
+    const log = progressLog(progress, consoleLog(values));
+    const records = plan.collections.reduce((sum, one) => sum + one.records, 0);
+    log.info('planned', { records, collections: plan.collections.length });
+    const skip = values.onReject ? values.onReject === 'quarantine' : (values.skipErrors ?? false);
+    const settings = { skip, verify: !values.noVerify };
+    const updated = await interrupt.stops(
+      updateExisting({ database: openTarget(values), store, log }, plan, settings),
+    );
+    display?.stop();
+    if (values.json)
+      process.stdout.write(
+        `${JSON.stringify({ run: plan.run, status: 'succeeded', collections: updated, store: store.url })}\n`,
+      );
+    else process.stdout.write(`${printableLines(updateText(updated, plan))}\n`);
+    return EXIT.done;
+  } finally {
+    display?.stop();
+  }
+}
+
+const count = new Intl.NumberFormat('en');
+
+function updateText(updated: Updated[], plan: Plan): string {
+  const header = ['collection', 'schema', 'added', 'updated', 'rejected', 'checksums'];
+  const rows = updated.map((one) => [
+    one.collection,
+    one.schema,
+    ...[one.added, one.updated, one.rejected].map((number) => count.format(number)),
+    one.checksum === null ? 'not compared' : 'equal',
+  ]);
+  return [
+    ...alignedTable([header, ...rows], 2),
+    ...plan.warnings.flatMap((warning) => ['', `Note: ${warning}`]),
+  ].join('\n');
+}

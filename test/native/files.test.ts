@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { appendFile, glob, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import pg from 'pg';
+import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
+import { type RunJson, runCommand, runJsonCommand } from '../fixtures/command-line.ts';
+import { fillCollection } from '../fixtures/fill-collection.ts';
+import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
+
+const RECORDS = 400;
+let chroma: TestChroma;
+let postgres: TestPostgres;
+let folder: string;
+let client: pg.Client;
+
+before(async () => {
+  [chroma, postgres, folder] = await Promise.all([
+    startTestChroma(),
+    startTestPostgres(),
+    temporaryFolder('files-'),
+  ]);
+  await fillCollection(chroma.url, { name: 'docs', dimension: 32, records: RECORDS, space: 'cosine' });
+  await fillCollection(chroma.url, { name: 'notes', dimension: 8, records: 30, space: 'l2' });
+  client = new pg.Client(postgres.url);
+  await client.connect();
+});
+after(async () => {
+  await client.end();
+  await Promise.all([chroma.stop(), postgres.stop()]);
+});
+
+interface ExportJson {
+  records: number;
+  bytes: number;
+  collections: { collection: string; records: number; checksum: string; files: { path: string }[] }[];
+}
+const asExport = (json: RunJson) => json as unknown as ExportJson;
+const path = (...names: string[]) => join(folder, ...names);
+const importing = (...args: string[]) =>
+  runJsonCommand(['import', '--target', postgres.url, '--store', path('store'), '--tune', 'off', ...args]);
+const count = async (table: string) =>
+  Number((await client.query(`select count(*) from ${table}`)).rows[0].count);
+
+describe('files', () => {
+  let exported: ExportJson;
+
+  it('of one export hold a record a line, with counts, sizes and checksums beside them', async () => {
+    const { code, json } = await runJsonCommand([
+      'export',
+      '--source',
+      chroma.url,
+      '--output',
+      path('all.jsonl'),
+    ]);
+    assert.equal(code, 0);
+    exported = asExport(json);
+    const lines = (await readFile(path('all.jsonl'), 'utf8')).trimEnd().split('\n');
+    assert.equal(lines.length, RECORDS + 30);
+    assert.equal(exported.records, RECORDS + 30);
+    assert.equal(exported.bytes, (await stat(path('all.jsonl'))).size);
+    const [first] = lines.map((line) => JSON.parse(line));
+    assert.deepEqual(Object.keys(first), ['collection', 'id', 'document', 'metadata', 'uri', 'embedding']);
+    assert.equal(first.embedding.length, 32);
+  });
+
+  it('arrive in Postgres with the checksums that Chroma had', async () => {
+    const { code, json, stderr } = await importing(
+      '--source',
+      path('all.jsonl'),
+      '--batch-size',
+      '64',
+      '--workers',
+      '2',
+    );
+    assert.equal(code, 0, stderr);
+    for (const { collection, checksum, loaded, published } of json.collections) {
+      const from = exported.collections.find((one) => one.collection === collection);
+      assert.deepEqual(
+        { loaded, published, ...checksum },
+        { loaded: from?.records, published: true, source: from?.checksum, target: from?.checksum },
+      );
+    }
+    // What Chroma knows of a collection came with it.
+    const { rows } = await client.query(
+      `select indexdef from pg_indexes where schemaname = 'notes' and indexname = 'idx_embeddings_vector'`,
+    );
+    assert.match(rows[0].indexdef, /vector_l2_ops/);
+    const verified = await runCommand([
+      'verify',
+      '--source',
+      chroma.url,
+      '--target',
+      postgres.url,
+      '--quiet',
+    ]);
+    assert.equal(verified.code, 0, verified.stderr);
+  });
+
+  it('are refused where they are not what was exported', async () => {
+    await mkdir(path('short'));
+    const lines = (await readFile(path('all.jsonl'), 'utf8')).split('\n');
+    await writeFile(path('short', 'all.jsonl'), lines.slice(0, 100).join('\n'));
+    await writeFile(
+      path('short', 'all.jsonl.manifest.json'),
+      await readFile(path('all.jsonl.manifest.json')),
+    );
+    const { code, stderr } = await importing('--source', path('short', 'all.jsonl'));
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /is not what was exported \("docs" has 100 of 400 records, "notes" has 0 of 30 records\)/,
+    );
+  });
+
+  it('of a folder that a PersistentClient made come from a copy: the folder stays bit for bit', async () => {
+    const digest = async () => {
+      const hash = createHash('sha256');
+      const names: string[] = [];
+      for await (const name of glob('**/*', { cwd: chroma.folder })) names.push(name);
+      for (const name of names.sort()) {
+        const file = await stat(join(chroma.folder, name));
+        hash.update(`${name} ${file.mtimeMs}\0`);
+        if (file.isFile()) hash.update(await readFile(join(chroma.folder, name)));
+      }
+      return hash.digest('hex');
+    };
+    const beforeExport = await digest();
+    const { code, json, stderr } = await runJsonCommand([
+      ...['export', '--source', chroma.folder, '--output', path('folder'), '--batch-size', '100'],
+    ]);
+    assert.equal(code, 0, stderr);
+    assert.equal(await digest(), beforeExport);
+    assert.deepEqual(
+      asExport(json).collections.map(({ collection, checksum }) => ({ collection, checksum })),
+      exported.collections.map(({ collection, checksum }) => ({ collection, checksum })),
+    );
+  });
+
+  it('of a part add to what is live, and never take its place', async () => {
+    const where = ['--where', '{"chunk_index": {"$lt": 2}}', '--limit', '50'];
+    const { json } = await runJsonCommand([
+      ...[
+        'export',
+        '--source',
+        chroma.url,
+        '--output',
+        path('part.jsonl.zst'),
+        '--collections',
+        'docs',
+        ...where,
+      ],
+    ]);
+    assert.equal(asExport(json).records, 50);
+    const whole = await importing('--source', path('part.jsonl.zst'));
+    assert.equal(whole.code, 2);
+    assert.match(whole.stderr, /is a part of its collection \(--where\) and "docs" is live/);
+    await client.query(
+      `update docs.documents set content = 'bent' where source_id in ('record-0', 'record-399')`,
+    );
+    await client.query(`delete from docs.documents where source_id = 'record-1'`);
+    const added = await importing('--source', path('part.jsonl.zst'), '--update-existing');
+    assert.equal(added.code, 0, added.stderr);
+    const [docs] = added.json.collections as unknown as { added: number; updated: number }[];
+    assert.deepEqual({ added: docs?.added, updated: docs?.updated }, { added: 1, updated: 49 });
+    assert.equal(await count('docs.documents'), RECORDS);
+    assert.equal(await count(`docs.documents where content = 'bent'`), 1);
+  });
+
+  it('of other programs come as they are: many, compressed, by other names; what is no record is told', async () => {
+    await mkdir(path('pages'));
+    const line = (id: unknown, more = {}) =>
+      `${JSON.stringify({ id, vector: [Number(id), 1, 0.5], content: `page ${id}`, ...more })}\n`;
+    await writeFile(path('pages', 'a.jsonl.gz'), gzipSync(`${line(1)}${line(2, { author: 'Ada' })}`));
+    await writeFile(path('pages', 'b.ndjson'), zstdCompressSync(Buffer.from(`${line(3)}\n${line(4)}`)));
+    const clean = await importing('--source', path('pages'), '--no-verify');
+    assert.equal(clean.code, 0, clean.stderr);
+    assert.deepEqual(
+      clean.json.collections.map(({ schema, loaded, recallAt10 }) => ({ schema, loaded, recallAt10 })),
+      [{ schema: 'pages', loaded: 4, recallAt10: null }],
+    );
+    const { rows } = await client.query(
+      'select source_id, content, metadata from pages.documents order by 1',
+    );
+    assert.deepEqual(rows[1], { source_id: '2', content: 'page 2', metadata: { author: 'Ada' } });
+
+    await appendFile(path('pages', 'c.jsonl'), `${line(5)}no record\n`);
+    const refused = await importing('--source', path('pages'));
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /"c.jsonl:2" \(unreadable\)/);
+    assert.equal(await count('pages.documents'), 4);
+    const skipped = await importing('--source', path('pages'), '--skip-errors');
+    assert.equal(skipped.code, 0, skipped.stderr);
+    assert.equal(await count('pages.documents'), 5);
+  });
+
+  it('of COPY bytes are a run whose export is done, searches of Chroma included', async () => {
+    const { code, stderr } = await runJsonCommand([
+      ...[
+        'export',
+        '--source',
+        chroma.url,
+        '--output',
+        path('copy'),
+        '--format',
+        'pgcopy',
+        '--collections',
+        'notes',
+      ],
+    ]);
+    assert.equal(code, 0, stderr);
+    await client.query('drop schema notes cascade');
+    const { json, ...finished } = await importing('--source', path('copy'), '--take-over');
+    assert.equal(finished.code, 0, finished.stderr);
+    assert.deepEqual(
+      json.collections.map(({ loaded, recallAt10 }) => ({ loaded, recallAt10 })),
+      [{ loaded: 30, recallAt10: 1 }],
+    );
+    await rm(path('copy'), { recursive: true });
+  });
+
+  it('are compressed where their name says so', async () => {
+    await runJsonCommand([
+      'export',
+      '--source',
+      chroma.url,
+      '--output',
+      path('n.jsonl.gz'),
+      '--collections',
+      'notes',
+    ]);
+    const text = gunzipSync(await readFile(path('n.jsonl.gz'))).toString('utf8');
+    assert.equal(text.trimEnd().split('\n').length, 30);
+  });
+});
