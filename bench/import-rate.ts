@@ -9,7 +9,7 @@ import { exportShard } from '../src/shard/export-shard.ts';
 import { readManifest } from '../src/shard/manifest.ts';
 import { atLeast, type Figure, rate } from './figure.ts';
 import { inTurns, secondsOf, type Way } from './in-turns.ts';
-import { insertRows, limitOf, type ScriptRecord } from './load-ways.ts';
+import { insertRows, limitOf, psqlCopy, readyBytes, type ScriptRecord } from './load-ways.ts';
 import { type Collection, planOneShard, type Setting } from './setting.ts';
 import { startShardWorker } from './shard-worker.ts';
 
@@ -40,12 +40,17 @@ export async function measureImportRate(setting: Setting, collection: Collection
           return load();
         };
       const limit = await limitOf(client, schema, store, manifest);
+      const ready = await readyBytes(client, schema, store, manifest);
+      const psql = await psqlCopy(setting.postgres.url, schema, store, manifest);
       const seconds = await inTurns({
         imported: intoEmpty(() => importer.run({ way: 'import', shard: { ...shard, manifestKey } })),
         copied: intoEmpty(() => secondsOf(limit.load)),
+        ready: intoEmpty(() => secondsOf(ready)),
+        psql: psql ? intoEmpty(() => secondsOf(psql)) : async () => Number.POSITIVE_INFINITY,
         inserted: intoEmpty(() => secondsOf(() => insertRows(client, schema, records))),
       });
-      const { imported, copied } = seconds;
+      const { imported, copied, ready: sent, psql: byPsql } = seconds;
+      const peer = Math.min(sent, byPsql);
       const inserted = (seconds.inserted / records.length) * shard.records;
       const row = {
         what: `import, ${collection.dimension.toLocaleString('en')} dimensions`,
@@ -57,6 +62,12 @@ export async function measureImportRate(setting: Setting, collection: Collection
           beside: `${rate(shard.records, copied)} by ${limit.words}`,
           ratio: copied / imported,
           goal: atLeast(0.9, copied / imported),
+        },
+        {
+          ...row,
+          beside: `${rate(shard.records, sent)} of ready bytes by pg-copy-streams, ${psql ? `${rate(shard.records, byPsql)} by psql \\copy` : 'psql is not here'}`,
+          ratio: peer / imported,
+          goal: atLeast(0.95, peer / imported),
         },
         {
           ...row,

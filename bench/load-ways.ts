@@ -1,7 +1,9 @@
 /** What the importer is measured against: other ways to bring the same records into the same two tables. */
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { ShardManifest } from '../src/contract.ts';
@@ -39,13 +41,42 @@ export async function limitOf(
       words: 'COPY from a file on the server',
       load: () => copyFromFiles(client, schema, store, manifest),
     };
-  const bytes = {
-    documents: await readPieces(store, manifest.objects.documents!.key),
-    embeddings: await readPieces(store, manifest.objects.embeddings!.key),
-  };
   return {
     words: 'COPY of ready bytes (the server does not read files of this machine)',
-    load: () => copyFromMemory(client, schema, bytes),
+    load: await readyBytes(client, schema, store, manifest),
+  };
+}
+
+/** What a client can do at best: it sends bytes that lie ready in memory, and does nothing else. */
+export async function readyBytes(
+  client: pg.Client,
+  schema: string,
+  store: ShardStore,
+  { objects }: ShardManifest,
+): Promise<LoadLimit['load']> {
+  const bytes = {
+    documents: await readPieces(store, objects.documents!.key),
+    embeddings: await readPieces(store, objects.embeddings!.key),
+  };
+  return () => copyFromMemory(client, schema, bytes);
+}
+
+/** `psql` with both files, its start and its connection included; null where there is no psql. */
+export async function psqlCopy(
+  url: string,
+  schema: string,
+  store: ShardStore,
+  { objects }: ShardManifest,
+): Promise<LoadLimit['load'] | null> {
+  const run = promisify(execFile);
+  const found = await run('psql', ['--version']).catch(() => null);
+  if (!found) return null;
+  const copies = TABLES.flatMap((table) => [
+    '-c',
+    `\\${copyInto(schema, table, pg.escapeLiteral(store.urlOf(objects[table]!.key)))}`,
+  ]);
+  return async () => {
+    await run('psql', [url, '-q', '-X', '-v', 'ON_ERROR_STOP=1', '--single-transaction', ...copies]);
   };
 }
 
