@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { Options, Values } from './options.ts';
 
 /** Documented in `--help` and docs: what the process ends with. */
@@ -12,5 +13,7 @@ export interface Command<O extends Options = Options> {
   description: string;
   options: O;
   examples: string[];
+  /** What it prints with `--json`; `schema COMMAND` publishes it. */
+  output?: z.ZodType;
   run(values: Values<O>): Promise<ExitCode>;
 }

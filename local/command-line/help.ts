@@ -2,6 +2,8 @@ import type { Command } from './command.ts';
 import { kebab } from './options.ts';
 
 export const PROGRAM = 'chroma-to-pgvector';
+/** What the program itself answers, beside the commands. */
+export const PROGRAM_WORDS = ['completion', 'schema', 'help'] as const;
 /** Columns of the help: most terminals have as many. */
 const COLUMNS = 100;
 /** Further apart than this, an option and its explanation stand on lines of their own. */
@@ -39,7 +41,11 @@ export function programHelp(commands: readonly Command[]): string {
     ),
     '',
     'Commands',
-    ...table(commands.map(({ name, summary }) => [name, summary])),
+    ...table([
+      ...commands.map(({ name, summary }): [string, string] => [name, summary]),
+      ['completion', 'prints a script that completes commands and options: completion bash|zsh|fish'],
+      ['schema', 'prints the JSON Schema of what a command prints with --json: schema COMMAND'],
+    ]),
     '',
     ...wrapped(
       `Without a command it runs the demo. \`${PROGRAM} COMMAND --help\` explains a command, \`--version\` says which release this is.`,

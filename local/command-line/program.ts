@@ -1,10 +1,12 @@
 import { InvalidInput, MigrationError } from '../../src/errors.ts';
 import { configured } from '../config-file/configured.ts';
 import { Interrupted } from '../interrupt.ts';
+import { outputSchema } from '../output/json-schema.ts';
 import { printableLines } from '../progress/progress-line.ts';
 import { failedJson } from '../summary.ts';
 import { type Command, EXIT, type ExitCode } from './command.ts';
-import { commandHelp, PROGRAM, programHelp } from './help.ts';
+import { completionScript, SHELLS } from './completion.ts';
+import { commandHelp, PROGRAM, PROGRAM_WORDS, programHelp } from './help.ts';
 import { nearest } from './nearest.ts';
 import { parseOptions, UsageError } from './options.ts';
 
@@ -27,6 +29,8 @@ export async function runProgram(program: Program, args: readonly string[]): Pro
   let values: Record<string, unknown> = {};
   try {
     if (asksHelp) return help(program, args);
+    if (first === 'completion') return completion(program, rest);
+    if (first === 'schema') return schema(program, rest);
     if (named) command = find(program, first);
     values = configured(command.options, parseOptions(command.options, named ? rest : args));
     return await command.run(values);
@@ -47,10 +51,28 @@ function help(program: Program, args: readonly string[]): ExitCode {
 }
 
 /** @throws UsageError */
+function completion({ commands }: Program, [shell = '', ...more]: string[]): ExitCode {
+  const known = SHELLS.find((one) => one === shell);
+  if (!known || more.length > 0)
+    throw new UsageError([`completion takes the name of a shell: ${SHELLS.join(', ')}`]);
+  return say(completionScript(known, commands, PROGRAM_WORDS).trimEnd());
+}
+
+/** @throws UsageError */
+function schema(program: Program, [name = '', ...more]: string[]): ExitCode {
+  const named = program.commands.filter(({ output }) => output).map((command) => command.name);
+  if (name === '' || more.length > 0)
+    throw new UsageError([`schema takes the name of a command: ${named.join(', ')}`]);
+  const { output } = find(program, name);
+  if (!output) throw new UsageError([`${name} has no schema: use ${named.join(', ')}`]);
+  return say(JSON.stringify(outputSchema(name, output), null, 2));
+}
+
+/** @throws UsageError */
 function find({ commands }: Program, name: string): Command {
   const found = commands.find((command) => command.name === name);
   if (found) return found;
-  const names = commands.map((command) => command.name);
+  const names = [...commands.map((command) => command.name), ...PROGRAM_WORDS];
   const meant = nearest(name, names);
   throw new UsageError([
     meant

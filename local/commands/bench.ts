@@ -13,6 +13,7 @@ import { type Command, EXIT } from '../command-line/command.ts';
 import type { Option, Values } from '../command-line/options.ts';
 import { integer, oneOf, text } from '../command-line/values.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { benchOutput } from '../output/schemas.ts';
 import { printableLines } from '../progress/progress-line.ts';
 import { StepDisplay } from '../progress/step-display.ts';
 import { openSource, openTarget, outputOptions, sourceOptions, targetOptions } from '../source-options.ts';
@@ -57,6 +58,7 @@ export const bench: Command<typeof options> = {
   description:
     'Measures the latency of searches, queries a second at 1, 10 and 50 clients, recall, storage, and the time of a backup and a restore. Reads both servers; the only thing it writes is the database that a restore needs, and drops. Takes about half a minute, and as long as pg_dump takes.',
   options,
+  output: benchOutput,
   examples: [
     'chroma-to-pgvector bench --source http://localhost:8000 --target postgres://user@localhost/vectors',
     'chroma-to-pgvector bench --source http://localhost:8000 --target postgres://user@localhost/vectors --collection docs --output bench.html',

@@ -9,6 +9,7 @@ import { DEMO_QUERIES } from '../demo/queries.ts';
 import { startEmbeddedChroma } from '../embedded-chroma/start.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/start.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { runOutput } from '../output/schemas.ts';
 import { runMigration } from '../run-migration.ts';
 import { outputOptions } from '../source-options.ts';
 import { DEFAULT_STORE, newRunName, printRun } from './migrate.ts';
@@ -27,6 +28,7 @@ export const demo: Command<typeof options> = {
   description:
     "Starts a Chroma server, fills it with this program's own sources and documents, starts an embedded Postgres with pgvector, migrates, verifies, and searches the migrated data. Takes less than two minutes and needs nothing installed.",
   options,
+  output: runOutput,
   examples: ['chroma-to-pgvector', 'chroma-to-pgvector demo --store /tmp/demo'],
   async run(values) {
     const run = newRunName('demo');

@@ -5,6 +5,7 @@ import { type Command, EXIT, type ExitCode } from '../command-line/command.ts';
 import { flag, targetUrl } from '../command-line/values.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres/start.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { runOutput } from '../output/schemas.ts';
 import { printable, printableLines } from '../progress/progress-line.ts';
 import { type FinishedMigration, runMigration } from '../run-migration.ts';
 import {
@@ -37,6 +38,7 @@ export const migrate: Command<typeof options> = {
   description:
     'Exports each collection in shards, imports them into incoming tables, builds the indexes, compares every record with what Chroma said, and only then puts the new tables in the place of the live ones. A run that failed or was stopped goes on with the same --run.',
   options,
+  output: runOutput,
   examples: [
     'chroma-to-pgvector migrate --source http://localhost:8000 --target postgres://user@localhost/vectors',
     'chroma-to-pgvector migrate --source http://localhost:8000 --target postgres://user@localhost/vectors --collections docs --schema public',

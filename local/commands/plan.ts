@@ -2,6 +2,7 @@ import { MigrationInput } from '../../src/contract.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { planDdl } from '../../src/postgres/collection-schema.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
+import { planOutput } from '../output/schemas.ts';
 import { printableLines } from '../progress/progress-line.ts';
 import { openSource, outputOptions, requestOf, selectionOptions, sourceOptions } from '../source-options.ts';
 import { alignedTable } from '../summary.ts';
@@ -14,6 +15,7 @@ export const plan: Command<typeof options> = {
   description:
     'Looks at the Chroma server and shows what a migration would move, in how many shards and bytes, and the exact DDL. Neither the server nor any database is written to.',
   options,
+  output: planOutput,
   examples: [
     'chroma-to-pgvector plan --source http://localhost:8000',
     'chroma-to-pgvector plan --source http://localhost:8000 --collections docs --json',

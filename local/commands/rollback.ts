@@ -2,6 +2,7 @@ import { rollback as rollBack } from '../../src/publish/rollback.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
 import { text } from '../command-line/values.ts';
 import { consoleLog } from '../console-log.ts';
+import { rollbackOutput } from '../output/schemas.ts';
 import { printable } from '../progress/progress-line.ts';
 import { openTarget, outputOptions, targetOptions } from '../source-options.ts';
 
@@ -17,6 +18,7 @@ export const rollback: Command<typeof options> = {
   description:
     'Swaps the live tables of a collection with those that were live before, in one transaction. Rolling back twice returns to where you were.',
   options,
+  output: rollbackOutput,
   examples: ['chroma-to-pgvector rollback --target postgres://user@localhost/vectors --collection docs'],
   async run(values) {
     const rolledBack = await rollBack(openTarget(values), values.collection as string, consoleLog(values));

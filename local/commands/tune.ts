@@ -24,6 +24,7 @@ import { flag, list } from '../command-line/values.ts';
 import { consoleLog } from '../console-log.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { localMemory } from '../local-memory.ts';
+import { tuneOutput } from '../output/schemas.ts';
 import { Progress } from '../progress/progress.ts';
 import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
 import { PostgresRdsAdapter } from '../rds-adapter.ts';
@@ -66,6 +67,7 @@ export const tune: Command<typeof options> = {
   description:
     'Reckons from the memory and the migrated collections what the server should be set to, and says from what to what and why. Without --apply, --restore, --reindex or --index it changes nothing.',
   options,
+  output: tuneOutput,
   examples: [
     'chroma-to-pgvector tune --target postgres://user@localhost/vectors',
     'chroma-to-pgvector tune --target postgres://user@db.example.com/vectors --instance-memory 16GB --apply',

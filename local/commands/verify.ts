@@ -14,6 +14,7 @@ import { type Command, EXIT } from '../command-line/command.ts';
 import type { Values } from '../command-line/options.ts';
 import { consoleLog } from '../console-log.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { verifyOutput } from '../output/schemas.ts';
 import { preflight } from '../preflight.ts';
 import { Progress } from '../progress/progress.ts';
 import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
@@ -42,6 +43,7 @@ export const verify: Command<typeof options> = {
   description:
     'Reads every record of the collections from Chroma again and compares counts, checksums, dimensions, metadata and sampled searches with what the live tables hold. Changes nothing on either side.',
   options,
+  output: verifyOutput,
   examples: [
     'chroma-to-pgvector verify --source http://localhost:8000 --target postgres://user@localhost/vectors',
   ],

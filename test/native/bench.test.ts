@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { benchOutput } from '../../local/output/schemas.ts';
 import type { Benchmark } from '../../src/benchmark/benchmark.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { runCommand, runJsonCommand } from '../fixtures/command-line.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
+import { assertPublished } from '../fixtures/output-schema.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { startTarget, type TestTarget } from '../postgres/target-run.ts';
 
@@ -42,6 +44,7 @@ describe('bench', () => {
     );
     assert.equal(code, 0, stderr);
     const measured = JSON.parse(stdout) as Benchmark;
+    assertPublished(benchOutput, measured);
     for (const side of ['chroma', 'postgres'] as const) {
       const { searches, p50, p95, p99 } = measured.latency[side];
       assert.equal(searches, 60);

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
+import { tuneOutput } from '../../local/output/schemas.ts';
 import { runCommand, startCommand } from '../fixtures/command-line.ts';
+import { assertPublished } from '../fixtures/output-schema.ts';
 import { collectionPlan, migrate, planOf, startTarget, type TestTarget } from '../postgres/target-run.ts';
 
 interface TuneJson {
@@ -31,6 +33,7 @@ describe('tune', { concurrency: false }, () => {
       ...['tune', '--target', target.url, '--instance-memory', '16GB', '--json', '--quiet', ...args],
     ]);
     assert.notEqual(stdout, '', stderr);
+    assertPublished(tuneOutput, JSON.parse(stdout));
     return { code, json: JSON.parse(stdout) as TuneJson };
   }
   const setting = async (name: string) =>

@@ -1,0 +1,176 @@
+/** What each command prints with `--json`, as a schema: published, and held against real output by a test. */
+import { z } from 'zod';
+import type { Benchmark, LatencyFigures, ThroughputFigures } from '../../src/benchmark/benchmark.ts';
+import { LAYOUTS, MigrationInput, SPACES } from '../../src/contract.ts';
+import type { RolledBack } from '../../src/publish/rollback.ts';
+import type { Verification } from '../../src/verify/verification.ts';
+import type { Tuned } from '../commands/tune.ts';
+import type { runJson } from '../summary.ts';
+
+const count = z.int().min(0);
+const share = z.number().min(0).max(1);
+const seconds = z.number().min(0);
+const checksum = z.string().regex(/^\d+$/).describe('Sum of the records’ digests modulo 2^64, in decimal');
+const space = z.enum(SPACES);
+const method = z.enum(['hnsw', 'ivfflat']);
+const hnsw = z.object({ m: count, efConstruction: count, efSearch: count });
+const layout = z.enum(LAYOUTS);
+
+const error = z.object({
+  name: z.string().describe('Name of the error, for a script'),
+  message: z.string().describe('One sentence for a person'),
+  state: z.string().nullable().describe('State of the machine in which it was met'),
+});
+
+export const runOutput: z.ZodType<ReturnType<typeof runJson>> = z.object({
+  run: z.string(),
+  status: z.enum(['succeeded', 'failed']),
+  error: error.nullable(),
+  collections: z.array(
+    z.object({
+      ...{ tenant: z.string(), database: z.string(), collection: z.string(), schema: z.string() },
+      ...{ dimension: count.nullable(), space, records: count, loaded: count, rejected: count },
+      checksum: z.object({ source: checksum.nullable(), target: checksum.nullable() }),
+      recallAt10: share.nullable(),
+      indexes: z.array(z.string()),
+      published: z.boolean(),
+    }),
+  ),
+  seconds: z.object({
+    ...{ total: seconds, export: seconds, import: seconds, index: seconds, verify: seconds },
+  }),
+  report: z.string().nullable().describe('Address of the HTML report'),
+  store: z.string(),
+});
+
+/** What any command prints when it fails before it has a result. */
+export const failureOutput = z.object({
+  run: z.string().nullable(),
+  status: z.literal('failed'),
+  error: z.object({ name: z.string(), message: z.string(), state: z.null() }),
+  collections: z.array(z.never()),
+  seconds: z.object({
+    ...{ total: seconds, export: seconds, import: seconds, index: seconds, verify: seconds },
+  }),
+  report: z.null(),
+  store: z.string().nullable(),
+});
+
+export const planOutput = z.object({
+  version: z.literal(1),
+  run: z.string(),
+  createdAt: z.iso.datetime(),
+  source: z.string(),
+  sourceVersion: z.string(),
+  options: MigrationInput,
+  collections: z.array(
+    z.object({
+      ...{ tenant: z.string(), database: z.string(), collection: z.string(), collectionId: z.uuid() },
+      ...{ schema: z.string(), layout, dimension: count.nullable(), space, records: count, shards: count },
+      ...{ bytes: count, hnsw, indexMethod: method, model: z.string().nullable() },
+      metadata: z.record(z.string(), z.unknown()).nullable(),
+      configuration: z.unknown(),
+      profile: z.object({
+        ...{
+          sampled: count,
+          averageDocumentBytes: count,
+          averageMetadataBytes: count,
+          averageIdBytes: count,
+        },
+        metadataKeys: z.array(z.object({ key: z.string(), types: z.array(z.string()), share })),
+      }),
+    }),
+  ),
+  warnings: z.array(z.string()),
+  shards: count,
+  ddl: z.string().describe('What would be created, as SQL'),
+});
+
+const milliseconds = z.array(seconds);
+const verification: z.ZodType<Verification> = z.object({
+  ...{ run: z.string(), schema: z.string(), collection: z.string(), verified: z.boolean() },
+  ...{ startedAt: z.iso.datetime(), finishedAt: z.iso.datetime() },
+  records: z.object({ source: count, planned: count, loaded: count, rejected: count, target: count }),
+  dimension: z.object({ source: count.nullable(), target: count.nullable() }),
+  checksum: z.object({ source: checksum, target: checksum }),
+  mismatches: z.array(z.string()),
+  differing: z.object({
+    ...{ missing: z.array(z.string()), unexpected: z.array(z.string()), changed: z.array(z.string()) },
+  }),
+  metadataMismatches: count,
+  searches: z.object({
+    ...{ sampled: count, recallAt10: share.nullable(), chromaRecallAt10: share.nullable() },
+    ...{ largestDistanceDifference: seconds.nullable(), efSearch: count.nullable() },
+    ...{ latencyMilliseconds: milliseconds, chromaLatencyMilliseconds: milliseconds },
+    ...{ indexUsed: z.boolean().nullable(), indexName: z.string().nullable() },
+  }),
+  indexes: z.array(z.string()),
+});
+export const verifyOutput = z.object({ collections: z.array(verification) });
+
+export const rollbackOutput: z.ZodType<RolledBack> = z.object({
+  ...{ collection: z.string(), schema: z.string(), run: z.string() },
+});
+
+const setting = {
+  ...{ name: z.string(), scope: z.enum(['instance', 'database']), unit: z.string().nullable() },
+  needsReboot: z.boolean(),
+};
+const indexed = { schema: z.string(), ddl: z.string(), reason: z.string() };
+
+export const tuneOutput: z.ZodType<Tuned> = z.object({
+  database: z.string(),
+  memory: z.object({ bytes: count, isLowerBound: z.boolean() }),
+  collections: z.array(
+    z.object({
+      ...{ schema: z.string(), tenant: z.string(), database: z.string(), collection: z.string() },
+      ...{ collectionId: z.string(), layout, records: count, dimension: count.nullable(), space, hnsw },
+      ...{ indexMethod: method, vectorIndex: z.string().nullable(), dataBytes: count, indexBytes: count },
+    }),
+  ),
+  settings: z.array(
+    z.object({
+      ...{ ...setting, oldValue: z.string().nullable(), newValue: z.string(), reason: z.string() },
+      ...{ applied: z.boolean(), hindrance: z.string().nullable() },
+    }),
+  ),
+  restored: z.array(
+    z.object({
+      ...{ ...setting, from: z.string(), to: z.string().nullable() },
+      ...{ restored: z.boolean(), reason: z.string().nullable() },
+    }),
+  ),
+  indexes: z.array(
+    z.object({
+      ...{ ...indexed, index: z.string(), seconds },
+      action: z.enum(['created', 'replaced', 'there already', 'rebuilt']),
+    }),
+  ),
+  suggestions: z.array(z.object({ ...indexed, key: z.string(), option: z.string() })),
+});
+
+const sides = <T extends z.ZodType>(one: T) => z.object({ chroma: one, postgres: one });
+const latency: z.ZodType<LatencyFigures> = z.object({
+  ...{ searches: count, p50: seconds, p95: seconds, p99: seconds },
+});
+const throughput: z.ZodType<ThroughputFigures> = z.object({
+  ...{ clients: count, searches: count, perSecond: seconds, p95: seconds, clientLoad: seconds },
+});
+
+export const benchOutput: z.ZodType<Benchmark> = z.object({
+  measuredAt: z.iso.datetime(),
+  ...{ collection: z.string(), schema: z.string(), records: count, dimension: count, space },
+  ...{ neighbours: count, queries: count },
+  versions: z.object({ chroma: z.string(), postgres: z.string(), pgvector: z.string() }),
+  latency: sides(latency).describe('Milliseconds'),
+  throughput: z.array(sides(throughput)),
+  recall: z.object({ chroma: share.nullable(), postgres: share.nullable(), efSearch: count.nullable() }),
+  storage: z.object({
+    postgres: z.object({ dataBytes: count, indexBytes: count }),
+    chroma: z.object({ bytes: count }).nullable(),
+  }),
+  backup: z.object({
+    ...{ tool: z.string().nullable(), dumpSeconds: seconds.nullable(), dumpBytes: count.nullable() },
+    ...{ restoreSeconds: seconds.nullable(), reason: z.string().nullable() },
+  }),
+});
