@@ -122,6 +122,8 @@ export const FIELDS = {
   shardMib: whole(1, 1024).default(64),
   /** Shards at the same time. */
   concurrency: whole(1, 1000).default(8),
+  /** Tables that collections arrive in: docs/layouts.md. */
+  layout: oneOf('guide', 'flat', 'shared', 'langchain', 'llamaindex').default('guide'),
   onReject: oneOf('fail', 'quarantine').default('fail'),
   /** Which recommended parameters are set; by default all on an instance of the stack's own, else the search settings. */
   tune: oneOf('apply', 'search', 'report', 'off').nullable().default(null),

@@ -30,9 +30,9 @@ export function planStates(scope: Construct, { config, steps, database }: Rooms)
 export function executionDefaults(config: MigrationConfig): MigrationRequest {
   if (!config.chromaUrlGiven) return {};
   const { chromaTenants: tenants, chromaDatabases: databases } = config;
-  const { concurrency, onReject, tune, allowReboot } = config;
+  const { concurrency, layout, onReject, tune, allowReboot } = config;
   return {
-    ...{ concurrency, onReject, tune, allowReboot, shardBytes: config.shardMib * 1024 ** 2 },
+    ...{ concurrency, layout, onReject, tune, allowReboot, shardBytes: config.shardMib * 1024 ** 2 },
     ...(tenants.length > 0 && { tenants: [...tenants] as [string, ...string[]] }),
     ...(databases.length > 0 && { databases: [...databases] as [string, ...string[]] }),
   };

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import { previousSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
+import { migrateLedger } from '../postgres/ledger-schema.ts';
 import { attachment, detach } from '../postgres/shared-tables.ts';
 import { copyGrants, lockTables, moveTables, type Place, stands } from './move-tables.ts';
 import { withPatience } from './publish.ts';
@@ -32,6 +33,10 @@ interface Published {
  */
 export async function rollback(database: Database, name: string, log: Log): Promise<RolledBack> {
   return database.withClient('rollback', async (client) => {
+    // A database that never had a migration has no ledger, and shall not get one from a look at it.
+    if (!(await hasLedger(client))) throw nothingNamed(name, database.where);
+    // One of an older version does not say what has to be known here.
+    await migrateLedger(client);
     let done: RolledBack | undefined;
     await withPatience(client, database, async () => {
       done = await rollBack(client, name, database.where);
@@ -53,17 +58,22 @@ async function rollBack(client: pg.Client, name: string, where: string): Promise
   return { collection, schema, run };
 }
 
-async function find(client: pg.Client, name: string, where: string): Promise<Published> {
-  // A database that never had a migration has no ledger, and shall not get one from a look at it.
-  const { rows: ledger } = await client.query<{ there: boolean }>(
+async function hasLedger(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>(
     `select to_regclass('chroma_migration.published_schemas') is not null as there`,
   );
-  const { rows } = ledger[0]!.there ? await publishedAs(client, name) : { rows: [] };
+  return rows[0]!.there;
+}
+
+const nothingNamed = (name: string, where: string) =>
+  new NothingToRollBack(
+    `Nothing named "${name}" was published to ${where}: check --collection and --target.`,
+  );
+
+async function find(client: pg.Client, name: string, where: string): Promise<Published> {
+  const { rows } = await publishedAs(client, name);
   const [found, second] = rows;
-  if (!found)
-    throw new NothingToRollBack(
-      `Nothing named "${name}" was published to ${where}: check --collection and --target.`,
-    );
+  if (!found) throw nothingNamed(name, where);
   if (second && found.schema !== name)
     throw new NothingToRollBack(
       `Several collections are called "${name}" (schemas ${rows.map(({ schema }) => `"${schema}"`).join(', ')}): name the schema with --collection.`,

@@ -272,7 +272,13 @@ describe("an execution's input", () => {
   it('has the configuration’s defaults, and the last word', async () => {
     const defaults = parseConfig({});
     assert.deepEqual(await inputOf('default', { concurrency: 99, collections: ['docs'] }), {
-      ...{ onReject: defaults.onReject, allowReboot: false, tune: 'apply', shardBytes: 64 * 1024 ** 2 },
+      ...{
+        layout: 'guide',
+        onReject: defaults.onReject,
+        allowReboot: false,
+        tune: 'apply',
+        shardBytes: 64 * 1024 ** 2,
+      },
       ...{ concurrency: 99, collections: ['docs'] },
     });
   });

@@ -213,3 +213,13 @@ test('rolling back what has no version before it is refused, and leaves no trace
   await assert.rejects(rollBack('docs'), NothingToRollBack);
   assert.deepEqual(await versionsIn('docs'), ['two']);
 });
+
+test('a ledger of a version that knew no layouts is brought up to date by a rollback', async () => {
+  await migrate(target, planOf('one'));
+  await migrate(target, planOf('two'));
+  await target.rows('alter table chroma_migration.published_schemas drop column layout');
+  await target.rows('alter table chroma_migration.published_schemas drop column previous_layout');
+  await target.rows(`delete from chroma_migration.migrations where name = '0003_layouts'`);
+  await rollBack('docs');
+  assert.deepEqual(await versionsIn('docs'), ['one']);
+});
