@@ -266,8 +266,10 @@ export interface RunLedger {
   rejects: LedgerReject[];
   rejected: number;
   indexBuilds: IndexBuildReport[];
-  /** Schemas that this run published. */
+  /** Schemas that this run published and in which its tables still are. */
   published: Set<string>;
+  /** Schemas that it published, by the run whose tables are in their place now. */
+  replaced: Map<string, string>;
 }
 
 /** null if the database has never heard of the run. */
@@ -288,8 +290,10 @@ export async function readRunLedger(
   );
   const [first] = started.rows;
   if (!first) return null;
-  const published = await client.query<{ schema: string }>(
-    'select schema from chroma_migration.collections where run = $1 and published_at is not null',
+  const { rows: published } = await client.query<{ schema: string; live: string }>(
+    `select schema, live.run as live
+       from chroma_migration.collections c join chroma_migration.published_schemas live using (schema)
+      where c.run = $1 and c.published_at is not null`,
     [run],
   );
   return {
@@ -300,7 +304,8 @@ export async function readRunLedger(
     rejects: await rejectsOf(client, run, rejects),
     rejected: await countRejects(client, run),
     indexBuilds: await indexBuildReports(client, run),
-    published: new Set(published.rows.map(({ schema }) => schema)),
+    published: new Set(published.filter(({ live }) => live === run).map(({ schema }) => schema)),
+    replaced: new Map(published.filter(({ live }) => live !== run).map(({ schema, live }) => [schema, live])),
   };
 }
 

@@ -81,6 +81,7 @@ export async function collectReport(
       ...(plan?.warnings ?? []),
       ...(ledger ? pgvectorWarnings(ledger.pgvectorVersion) : []),
       ...quarantined(plan, ledger),
+      ...replaced(ledger),
     ],
     collections,
     shards: ledger?.shards ?? [],
@@ -154,3 +155,10 @@ const quarantined = (plan: Plan | null, ledger: RunLedger | null): string[] =>
         `${ledger.rejected} records were left out because Postgres cannot hold them as they are: they are in the store.`,
       ]
     : [];
+
+/** An old run that is finished again publishes nothing anew: what came after it stays. */
+const replaced = (ledger: RunLedger | null): string[] =>
+  [...(ledger?.replaced ?? [])].map(
+    ([schema, live]) =>
+      `Schema "${schema}" was published by this run and holds the tables of run "${live}" now: roll back to have this run's again.`,
+  );

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { NothingToRollBack, RecordsRejected, SchemaOccupied, VerificationFailed } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
-import { insertRejects } from '../../src/postgres/ledger.ts';
+import { insertRejects, readRunLedger } from '../../src/postgres/ledger.ts';
 import { publish } from '../../src/publish/publish.ts';
 import { rollback } from '../../src/publish/rollback.ts';
 import {
@@ -78,6 +78,21 @@ test('the version before is kept, and rolling back twice returns', async () => {
   assert.deepEqual([await versionsIn('docs'), await versionsIn('docs__previous')], [['one'], ['two']]);
   assert.equal((await rollBack('docs')).run, 'two');
   assert.deepEqual(await versionsIn('docs'), ['two']);
+});
+
+test('a run tells what of it is live, and what has taken the place of the rest', async () => {
+  const told = (run: string) =>
+    target.database.withClient('test', async (client) => {
+      const { published, replaced } = (await readRunLedger(client, run, 0))!;
+      return { published: [...published], replaced: [...replaced] };
+    });
+  await migrate(target, planOf('one'));
+  await migrate(target, planOf('two'));
+  assert.deepEqual(await told('two'), { published: ['docs'], replaced: [] });
+  assert.deepEqual(await told('one'), { published: [], replaced: [['docs', 'two']] });
+  await rollBack('docs');
+  assert.deepEqual(await told('one'), { published: ['docs'], replaced: [] });
+  assert.deepEqual(await told('two'), { published: [], replaced: [['docs', 'one']] });
 });
 
 test('a search in a live schema never answers from the version before', async () => {
