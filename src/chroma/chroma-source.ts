@@ -1,17 +1,27 @@
-import { CollectionNotFound } from '../errors.ts';
+import { z } from 'zod';
+import { CollectionNotFound, SourceRefused } from '../errors.ts';
 import { ChromaHttp, type ChromaSettings, type Room } from './http.ts';
 import { type Page, scanPage } from './scan-page.ts';
 
+/** What the program needs of each answer of Chroma's API; anybody may stand at the address. */
+const Version = z.union([z.string(), z.number()]);
+const Identity = z.object({ tenant: z.string().nullish() });
+const Database = z.object({ name: z.string() });
+const Collection = z.object({
+  id: z.guid(),
+  name: z.string(),
+  dimension: z.int().min(0).nullish().default(null),
+  metadata: z.record(z.string(), z.unknown()).nullish().default(null),
+  configuration_json: z.unknown(),
+});
+const Count = z.int().min(0);
+const Nearest = z.object({
+  ids: z.array(z.array(z.string())),
+  distances: z.array(z.array(z.number().nullable())),
+});
+
 /** A collection as Chroma's API describes it. */
-export interface ChromaCollection {
-  id: string;
-  name: string;
-  tenant: string;
-  database: string;
-  dimension: number | null;
-  metadata: Record<string, unknown> | null;
-  configuration_json: unknown;
-}
+export type ChromaCollection = z.infer<typeof Collection> & { tenant: string; database: string };
 
 /** Which part of a record `get` shall bring; ids always come. */
 export type Include = 'embeddings' | 'documents' | 'metadatas' | 'uris';
@@ -30,6 +40,8 @@ type CollectionAddress = { tenant: string; database: string; collectionId: strin
 
 /** Databases or collections that the API is asked to list at a time. */
 const LISTED_AT_A_TIME = 1000;
+/** Ten times the estates that the plan is made for; a listing that does not end by then never will. */
+const MOST_LISTED = 100_000;
 
 /** Reads a Chroma server over its API v2. Nothing here writes. */
 export class ChromaSource {
@@ -44,22 +56,22 @@ export class ChromaSource {
   }
 
   async version(): Promise<string> {
-    return String(await this.#http.json<string>('GET', '/api/v2/version'));
+    return String(await this.#http.json('GET', '/api/v2/version', Version));
   }
 
   /** The tenant that the credentials belong to; `default_tenant` on a server without any. */
   async ownTenant(): Promise<string> {
-    const { tenant } = await this.#http.json<{ tenant?: string }>('GET', '/api/v2/auth/identity');
+    const { tenant } = await this.#http.json('GET', '/api/v2/auth/identity', Identity);
     return tenant && tenant !== '*' ? tenant : 'default_tenant';
   }
 
   async databases(tenant: string): Promise<string[]> {
-    const listed = await this.#list<{ name: string }>(`${tenantPath(tenant)}/databases`);
+    const listed = await this.#list(`${tenantPath(tenant)}/databases`, Database);
     return listed.map(({ name }) => name);
   }
 
   async collections(tenant: string, database: string): Promise<ChromaCollection[]> {
-    const listed = await this.#list<ChromaCollection>(`${databasePath(tenant, database)}/collections`);
+    const listed = await this.#list(`${databasePath(tenant, database)}/collections`, Collection);
     return listed.map((collection) => ({ ...collection, tenant, database }));
   }
 
@@ -67,20 +79,25 @@ export class ChromaSource {
    * All that a listing has. A server may hand out fewer at a time than it is asked for, so a short page is not the
    * end; one that brings nothing new is, also of a server that knows no offsets.
    */
-  async #list<T extends { name: string }>(path: string): Promise<T[]> {
+  async #list<T extends { name: string }>(path: string, schema: z.ZodType<T>): Promise<T[]> {
     const all = new Map<string, T>();
     let offset = 0;
     for (;;) {
-      const listed = await this.#http.json<T[]>('GET', `${path}?limit=${LISTED_AT_A_TIME}&offset=${offset}`);
+      const page = `${path}?limit=${LISTED_AT_A_TIME}&offset=${offset}`;
+      const listed = await this.#http.json('GET', page, z.array(schema));
       const known = all.size;
       for (const one of listed) all.set(one.name, one);
       if (all.size === known) return [...all.values()];
+      if (all.size > MOST_LISTED)
+        throw new SourceRefused(
+          `Chroma at ${this.origin} lists more than ${MOST_LISTED} names at ${path}: check that it is a Chroma server, or name --databases and --collections.`,
+        );
       offset += listed.length;
     }
   }
 
   async count(address: CollectionAddress): Promise<number> {
-    return this.#http.json<number>('GET', `${collectionPath(address)}/count`);
+    return this.#http.json('GET', `${collectionPath(address)}/count`, Count);
   }
 
   /**
@@ -111,11 +128,8 @@ export class ChromaSource {
 
   /** The `count` nearest records of each query, with Chroma's own distances. */
   async nearest(address: CollectionAddress, queries: number[][], count: number): Promise<Neighbours[]> {
-    const answer = await this.#http.json<{ ids: string[][]; distances: (number | null)[][] }>(
-      'POST',
-      `${collectionPath(address)}/query`,
-      { query_embeddings: queries, n_results: count, include: ['distances'] },
-    );
+    const body = { query_embeddings: queries, n_results: count, include: ['distances'] };
+    const answer = await this.#http.json('POST', `${collectionPath(address)}/query`, Nearest, body);
     return answer.ids.map((ids, query) => ({
       ids,
       distances: (answer.distances[query] ?? []).map((distance) => distance ?? Number.NaN),

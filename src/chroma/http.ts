@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
+import type { z } from 'zod';
 import {
   CollectionNotFound,
   type MigrationError,
@@ -7,7 +8,7 @@ import {
   SourceThrottled,
   SourceUnavailable,
 } from '../errors.ts';
-import { type Allocate, AnswerTooLong, receive } from './receive.ts';
+import { type Allocate, AnswerTooLong, AnswerTooSlow, receive } from './receive.ts';
 
 export interface ChromaSettings {
   /** `http(s)://host:port`, optionally with a path below which the API lies. */
@@ -16,14 +17,41 @@ export interface ChromaSettings {
   headers?: Record<string, string>;
   /** Certificate authorities in PEM, for a server with a private one. */
   ca?: string;
+  patience?: Partial<Patience>;
 }
 
-/** A page of 1,000 records of 16,000 dimensions is about 180 MB of JSON; more than this is no honest answer. */
-const MAX_RESPONSE_BYTES = 512 * 1024 * 1024;
-/** A server that says nothing for so long is taken for dead. */
-const SILENCE_MILLISECONDS = 60_000;
-/** Tries of one request before the step fails; the state machine then retries the step. */
-const TRIES = 4;
+/** What a server may ask of those who ask it. */
+export interface Patience {
+  /** Who says nothing for so long is taken for dead. */
+  silenceMilliseconds: number;
+  /** What an answer may take in all. */
+  answerMilliseconds: number;
+  /** The longest wait before another try, whatever the server's Retry-After. */
+  waitMilliseconds: number;
+  /** Tries of one request before the step fails; the state machine then retries the step. */
+  tries: number;
+}
+
+/**
+ * One record at least must fit, and a function has 512 MB. Chroma takes requests of 40 MiB, so a record is no larger
+ * in its answer than some three times that, where all of its text has to be escaped.
+ */
+const MAX_RESPONSE_BYTES = 128 * 1024 * 1024;
+/** Listings of a thousand, counts, searches: some 16 KB of metadata for each collection listed. */
+const MAX_JSON_BYTES = 16 * 1024 * 1024;
+/** Deeper than any configuration. A text of brackets alone would cost many times its length in memory. */
+const MAX_JSON_DEPTH = 64;
+/**
+ * A server that has not ended its answer after three minutes sends less than 25 KB/s of a page of 4 MB; four tries of
+ * it fit into a function's 15 minutes. Who asks for a wait of more than half a minute is asked again by the state
+ * machine, which waits without a function.
+ */
+const PATIENCE: Patience = {
+  silenceMilliseconds: 60_000,
+  answerMilliseconds: 180_000,
+  waitMilliseconds: 30_000,
+  tries: 4,
+};
 const FIRST_WAIT_MILLISECONDS = 200;
 
 /** What an answer is read to, and how long it may be. */
@@ -35,6 +63,9 @@ export interface Room {
 /** The server's answer is longer than it may be. */
 export class AnswerTooLarge extends SourceRefused {}
 
+/** The server is there and cannot answer this very request (500). */
+export class AnswerFailed extends SourceUnavailable {}
+
 /** Speaks HTTP with one Chroma server over kept-alive connections, and turns its failures into named errors. */
 export class ChromaHttp {
   readonly origin: string;
@@ -43,6 +74,7 @@ export class ChromaHttp {
   /** Headers' values and their parts, as `Bearer TOKEN` has two. */
   readonly #secrets: readonly string[];
   readonly #pool: Pool;
+  readonly #patience: Patience;
 
   constructor(settings: ChromaSettings, connections = 16) {
     const url = new URL(settings.url);
@@ -57,21 +89,25 @@ export class ChromaHttp {
     this.#secrets = [...Object.values(own).flatMap((value) => [value, ...value.split(' ')]), password].filter(
       (secret) => secret.length > 3,
     );
+    this.#patience = { ...PATIENCE, ...settings.patience };
+    const { silenceMilliseconds } = this.#patience;
     this.#pool = new Pool(url.origin, {
       connections,
       connect: { timeout: 10_000, ...(settings.ca ? { ca: settings.ca } : {}) },
-      headersTimeout: SILENCE_MILLISECONDS,
-      bodyTimeout: SILENCE_MILLISECONDS,
+      headersTimeout: silenceMilliseconds,
+      bodyTimeout: silenceMilliseconds,
     });
   }
 
-  async json<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
-    const answer = await this.bytes(method, path, body);
+  /** The answer as `schema` has it, what it does not name left away. @throws SourceUnavailable if it is something else */
+  async json<T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
+    const answer = await this.bytes(method, path, body, { maxBytes: MAX_JSON_BYTES });
     try {
-      return JSON.parse(answer.toString('utf8')) as T;
+      return schema.parse(parseJson(answer));
     } catch (cause) {
+      const [endpoint] = path.split('?');
       throw new SourceUnavailable(
-        `Chroma at ${this.origin} answered ${path} with something that is no JSON: check that --source is the address of a Chroma server.`,
+        `Chroma at ${this.origin} answered ${endpoint} with something else than its API has there: check that --source is the address of a Chroma server, then run again.`,
         { cause },
       );
     }
@@ -85,9 +121,10 @@ export class ChromaHttp {
         return await this.#once(method, path, text, room);
       } catch (error) {
         const passing = error instanceof SourceUnavailable || error instanceof SourceThrottled;
-        if (!passing || attempt === TRIES) throw error;
+        if (!passing || attempt === this.#patience.tries) throw error;
         const asked = error instanceof SourceThrottled ? error.retryAfterMilliseconds : 0;
-        await sleep(Math.max(asked, FIRST_WAIT_MILLISECONDS * 2 ** (attempt - 1) * (0.5 + Math.random())));
+        const backoff = FIRST_WAIT_MILLISECONDS * 2 ** (attempt - 1) * (0.5 + Math.random());
+        await sleep(Math.min(this.#patience.waitMilliseconds, Math.max(asked, backoff)));
       }
     }
   }
@@ -105,7 +142,8 @@ export class ChromaHttp {
     const headers =
       body === undefined ? this.#headers : { ...this.#headers, 'content-type': 'application/json' };
     const request = { method, path: `${this.#path}${path}`, headers, body };
-    const answer = await receive(this.#pool, request, allocate, maxBytes).catch((error) => {
+    const bounds = { bytes: maxBytes, milliseconds: this.#patience.answerMilliseconds };
+    const answer = await receive(this.#pool, request, allocate, bounds).catch((error) => {
       throw this.#unavailable(error);
     });
     if (answer.status === 200) return answer.body;
@@ -135,7 +173,7 @@ export class ChromaHttp {
         `${where} sends requests elsewhere (${status}), which is not followed: pass the final address as --source.`,
       );
     if (status >= 500)
-      return new SourceUnavailable(
+      return new (status === 500 ? AnswerFailed : SourceUnavailable)(
         `${where} failed (${status})${said}: look at the server's log, then run again.`,
       );
     return new SourceRefused(
@@ -150,7 +188,17 @@ export class ChromaHttp {
         `Chroma at ${this.origin} sent an answer of more than ${error.maxBytes} bytes: check that it is a Chroma server.`,
         { cause: error },
       );
-    const reason = code ? (REASONS[code] ?? code) : message;
+    const { silenceMilliseconds, answerMilliseconds } = this.#patience;
+    const timeouts: Record<string, string> = {
+      UND_ERR_HEADERS_TIMEOUT: `no answer within ${silenceMilliseconds / 1000} s`,
+      UND_ERR_BODY_TIMEOUT: `no further bytes within ${silenceMilliseconds / 1000} s`,
+    };
+    const reason =
+      error instanceof AnswerTooSlow
+        ? `its answer had not ended after ${answerMilliseconds / 1000} s`
+        : code
+          ? (timeouts[code] ?? REASONS[code] ?? code)
+          : message;
     return new SourceUnavailable(
       `Chroma at ${this.origin} is not reachable (${reason}): check the address and that the server runs.`,
       { cause: error },
@@ -165,8 +213,6 @@ const REASONS: Record<string, string> = {
   ECONNRESET: 'the connection was cut',
   UND_ERR_SOCKET: 'the connection was cut',
   UND_ERR_CONNECT_TIMEOUT: 'no connection within 10 s',
-  UND_ERR_HEADERS_TIMEOUT: 'no answer within 60 s',
-  UND_ERR_BODY_TIMEOUT: 'no further bytes within 60 s',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it speaks no TLS; its address may begin with http://',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it speaks no TLS; its address may begin with http://',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host name',
@@ -176,10 +222,32 @@ const REASONS: Record<string, string> = {
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of an unknown authority; pass it with --source-ca',
 };
 
+/** @throws SyntaxError also of what is nested too deeply */
+function parseJson(bytes: Buffer): unknown {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (inString) {
+      if (byte === BACKSLASH) at++;
+      else if (byte === QUOTE) inString = false;
+    } else if (byte === QUOTE) inString = true;
+    else if (byte === OPEN_BRACKET || byte === OPEN_BRACE) {
+      if (++depth > MAX_JSON_DEPTH) throw new SyntaxError('nested too deeply');
+    } else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) depth--;
+  }
+  return JSON.parse(bytes.toString('utf8'));
+}
+
+const [QUOTE, BACKSLASH, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = Buffer.from('"\\[]{}');
+
 /** What the server said, short and on one line: it is somebody else's text. */
 function explanation(body: Buffer, secrets: readonly string[]): string {
   try {
-    const { message, error } = JSON.parse(body.toString('utf8')) as { message?: unknown; error?: unknown };
+    const { message, error } = parseJson(body.subarray(0, MAX_JSON_BYTES)) as {
+      message?: unknown;
+      error?: unknown;
+    };
     let text = String(message ?? error ?? '');
     // A proxy may say which credentials it was sent.
     for (const secret of secrets) text = text.replaceAll(secret, '…');

@@ -20,6 +20,23 @@ export class AnswerTooLong extends Error {
   }
 }
 
+/** The answer has not ended in time, although bytes came. */
+export class AnswerTooSlow extends Error {
+  override readonly name = 'AnswerTooSlow';
+  readonly milliseconds: number;
+  constructor(milliseconds: number) {
+    super();
+    this.milliseconds = milliseconds;
+  }
+}
+
+/** What an answer may be at most. */
+export interface Bounds {
+  bytes: number;
+  /** From the request's beginning to the answer's end: one that brings a byte now and then would never end. */
+  milliseconds: number;
+}
+
 /** Room at first for an answer that does not say how long it is. */
 const UNTOLD_BYTES = 64 * 1024;
 
@@ -28,21 +45,25 @@ const UNTOLD_BYTES = 64 * 1024;
  * Undici's own readers keep all pieces until the last has come and join them then, which costs a page of 4 MB
  * twice: a third more processor time (docs/decisions.md).
  *
- * @throws AnswerTooLong, and undici's errors
+ * @throws AnswerTooLong, AnswerTooSlow, and undici's errors
  */
 export function receive(
   dispatcher: Dispatcher,
   options: Dispatcher.DispatchOptions,
   allocate: Allocate,
-  maxBytes: number,
+  { bytes: maxBytes, milliseconds }: Bounds,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
+    let patience: NodeJS.Timeout | undefined;
     let status = 0;
     let headers: IncomingHttpHeaders = {};
     let room: Buffer = Buffer.alloc(0);
     let length = 0;
     dispatcher.dispatch(options, {
-      onRequestStart() {},
+      onRequestStart(controller) {
+        // Not from the call on: a request may wait for its turn.
+        patience = setTimeout(() => controller.abort(new AnswerTooSlow(milliseconds)), milliseconds);
+      },
       onResponseStart(controller, statusCode, received) {
         // What is below 200 only announces the answer.
         if (statusCode < 200) return;
@@ -64,9 +85,11 @@ export function receive(
         length = end;
       },
       onResponseEnd() {
+        clearTimeout(patience);
         resolve({ status, headers, body: room.subarray(0, length) });
       },
       onResponseError(_controller, error) {
+        clearTimeout(patience);
         reject(error);
       },
     });
