@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ALL_PARTS } from '../chroma/chroma-source.ts';
-import { AnswerTooLarge } from '../chroma/http.ts';
+import { ALL_PARTS, type Include } from '../chroma/chroma-source.ts';
+import { AnswerFailed, AnswerTooLarge } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
 import { type Page, scanPage } from '../chroma/scan-page.ts';
 import type { ShardItem } from '../contract.ts';
@@ -37,9 +37,9 @@ export async function* pagesInOrder(
   const ahead: { range: Range; answer: Promise<Buffer> }[] = [];
   let readers = 0;
   let next = shard.offset;
-  const fetch = (range: Range) => {
+  const fetch = (range: Range, parts: readonly Include[] = ALL_PARTS) => {
     const largest = range.limit > 1 ? { maxBytes: largestPageBytes } : {};
-    return chroma.pageBytes(shard, range, ALL_PARTS, { allocate: memory.take, ...largest });
+    return chroma.pageBytes(shard, range, parts, { allocate: memory.take, ...largest });
   };
   const ask = () => {
     while (readers < READERS && ahead.length < PAGES_AHEAD && next < end) {
@@ -71,16 +71,22 @@ export async function* pagesInOrder(
   }
 }
 
-/** The answer, or those to halves of its range, one after the other, where it is too large. */
-async function* inPieces(
-  range: Range,
-  answer: Promise<Buffer>,
-  fetch: (range: Range) => Promise<Buffer>,
-): AsyncGenerator<Buffer> {
+type Fetch = (range: Range, parts?: readonly Include[]) => Promise<Buffer>;
+
+/**
+ * The answer, or those to halves of its range, one after the other, where it is too large, or where the server fails at
+ * one of its records and with it at the whole page (chroma-core/chroma#2912). That record comes without its embedding
+ * and is rejected.
+ */
+async function* inPieces(range: Range, answer: Promise<Buffer>, fetch: Fetch): AsyncGenerator<Buffer> {
   const { offset, limit } = range;
-  const bytes = await answer.catch((error) => {
+  const bytes = await answer.catch(async (error) => {
     if (error instanceof AnswerTooLarge && limit > 1) return null;
-    throw error;
+    if (!(error instanceof AnswerFailed)) throw error;
+    if (limit === 1) return fetchWithoutEmbedding(range, fetch);
+    // A server that has trouble with all that it is asked is not asked a thousand times more.
+    await fetch(range, []);
+    return null;
   });
   if (bytes) return yield bytes;
   const half = Math.ceil(limit / 2);
@@ -91,9 +97,24 @@ async function* inPieces(
     yield* inPieces(piece, fetch(piece), fetch);
 }
 
+/** One record of which the server could not tell all. Once it tells the rest it is asked for all again: it may have had a bad moment. */
+async function fetchWithoutEmbedding(range: Range, fetch: Fetch): Promise<Buffer> {
+  const ifItFails = (otherwise: () => Promise<Buffer>) => (error: unknown) => {
+    if (!(error instanceof AnswerFailed)) throw error;
+    return otherwise();
+  };
+  const rest = await fetch(range, ['documents', 'metadatas', 'uris']).catch(
+    ifItFails(() => fetch(range, [])),
+  );
+  return fetch(range).catch(ifItFails(async () => rest));
+}
+
 /** SHA-256 of an id's JSON text, as the plan keeps it for a shard's borders. */
 export const idHash = (id: string | null): string =>
   createHash('sha256').update(JSON.stringify(id)).digest('hex');
 
-export const idAt = (page: Page, index: number): string =>
-  JSON.parse(page.bytes.toString('utf8', page.ids.starts[index], page.ids.ends[index])) as string;
+/** Empty if the server sent none, which is rejected when the record is read. */
+export const idAt = ({ ids, bytes }: Page, index: number): string =>
+  ids.starts[index]! < 0
+    ? ''
+    : String(JSON.parse(bytes.toString('utf8', ids.starts[index], ids.ends[index])));

@@ -1,3 +1,4 @@
+import { AnswerFailed } from '../chroma/http.ts';
 import { isServer, type RecordSource } from '../chroma/record-source.ts';
 import type { CollectionItem, CollectionPlan, SampledSearches, SampleSearchesOutput } from '../contract.ts';
 import { StoreRefused } from '../errors.ts';
@@ -64,9 +65,16 @@ export async function recordAt(
   collection: Pick<CollectionPlan, 'tenant' | 'database' | 'collectionId' | 'dimension'>,
   offset: number,
 ) {
-  const page = await chroma.page(collection, { offset, limit: 1 }, ['embeddings'], collection.dimension ?? 0);
+  const range = { offset, limit: 1 };
+  const page = await chroma
+    .page(collection, range, ['embeddings'], collection.dimension ?? 0)
+    .catch((error) => {
+      // The record is rejected by the export for the same reason.
+      if (error instanceof AnswerFailed) return null;
+      throw error;
+    });
+  if (!page?.embeddings?.finite[0]) return null;
   const { embeddings } = page;
-  if (page.length === 0 || !embeddings?.finite[0]) return null;
   const embedding = [...embeddings.components.subarray(0, embeddings.offsets[1])];
   if (embedding.every((component) => component === 0)) return null;
   return { id: idAt(page, 0), embedding };
