@@ -137,6 +137,8 @@ export interface Plan {
   options: MigrationInput;
   collections: CollectionPlan[];
   warnings: string[];
+  /** SHA-256 of `shards.json`; absent from plans of before it was kept. */
+  shardsHash?: string;
 }
 
 /** One element of `runs/<run>/shards.json`: all that a shard's child needs. */

@@ -11,10 +11,11 @@ import {
 } from '../contract.ts';
 import { InvalidInput } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { sealed, textHash } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { makePlan } from './make-plan.ts';
-import { readPlan, writePlan } from './plan-file.ts';
+import { readPlan, requireShards, writePlan } from './plan-file.ts';
 
 /** What decides which records lie in which shard: a run that goes on cannot change it. */
 const FIXED_OPTIONS = [
@@ -50,7 +51,10 @@ export async function planStep(
   const plan = stored
     ? continued(stored, chroma, options, request)
     : await storePlan(store, await makePlan(chroma, run, options));
-  if (stored) await writePlan(store, plan);
+  if (stored) {
+    await requireShards(store, plan);
+    await writeParts(store, plan);
+  }
   const shards = plan.collections.reduce((sum, collection) => sum + collection.shards, 0);
   const records = plan.collections.reduce((sum, collection) => sum + collection.records, 0);
   log.info('planned', {
@@ -89,22 +93,28 @@ export function parseInput(input: unknown): { options: MigrationInput; request: 
   throw new InvalidInput(`The execution's input is not understood: ${mistakes.join('; ')}.`);
 }
 
+/** Writes all that is made of the plan, and it last: what the store has lost of it is there again when a run goes on. */
+async function writeParts(store: ShardStore, plan: Plan): Promise<void> {
+  const items = plan.collections.map(({ schema }): CollectionItem => ({ run: plan.run, schema }));
+  await store.writeText(keys.collections(plan.run), JSON.stringify(items));
+  await pMap(
+    plan.collections,
+    (collection) => store.writeText(keys.collectionPlan(plan.run, collection.schema), sealed(collection)),
+    { concurrency: WRITES_AT_A_TIME },
+  );
+  await writePlan(store, plan);
+}
+
 /** Stores a new plan: its shards and collections as the state machine's maps read them, then the plan. */
 export async function storePlan(
   store: ShardStore,
   { plan, shards }: Awaited<ReturnType<typeof makePlan>>,
 ): Promise<Plan> {
-  const items = plan.collections.map(({ schema }): CollectionItem => ({ run: plan.run, schema }));
-  await store.writeText(keys.shards(plan.run), JSON.stringify(shards));
-  await store.writeText(keys.collections(plan.run), JSON.stringify(items));
-  await pMap(
-    plan.collections,
-    (collection) =>
-      store.writeText(keys.collectionPlan(plan.run, collection.schema), JSON.stringify(collection)),
-    { concurrency: WRITES_AT_A_TIME },
-  );
-  await writePlan(store, plan);
-  return plan;
+  const list = JSON.stringify(shards);
+  const stored: Plan = { ...plan, shardsHash: textHash(list) };
+  await store.writeText(keys.shards(plan.run), list);
+  await writeParts(store, stored);
+  return stored;
 }
 
 function continued(

@@ -6,12 +6,13 @@ import {
   type WriteReportInput,
   type WriteReportOutput,
 } from '../contract.ts';
-import { MigrationError } from '../errors.ts';
+import { MigrationError, StoreRefused } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { readPlan } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
 import { endRun, type RunLedger, readRunLedger } from '../postgres/ledger.ts';
 import { pgvectorWarnings } from '../postgres/pgvector-version.ts';
+import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import type { Verification } from '../verify/verification.ts';
@@ -53,14 +54,14 @@ export async function collectReport(
   input: WriteReportInput,
 ): Promise<RunReport> {
   const { run, status } = input;
-  const plan = await readPlan(store, run);
+  const plan = await asFarAsWhole(status, readPlan(store, run));
   const ledger = await readLedger(database, log, input);
   const finishedAt = new Date().toISOString();
   const startedAt = ledger?.startedAt ?? plan?.createdAt ?? finishedAt;
   const shardsOf = Map.groupBy(ledger?.shards ?? [], ({ schema }) => schema);
   const collections = await pMap(
     plan?.collections ?? [],
-    (one) => collectionReport(store, run, one, shardsOf.get(one.schema) ?? [], ledger),
+    (one) => collectionReport(store, input, one, shardsOf.get(one.schema) ?? [], ledger),
     { concurrency: READS_AT_A_TIME },
   );
   return {
@@ -88,7 +89,7 @@ export async function collectReport(
     rejects: ledger?.rejects ?? [],
     rejected: ledger?.rejected ?? 0,
     indexBuilds: ledger?.indexBuilds ?? [],
-    parameters: JSON.parse((await store.readText(keys.parameters(run))) ?? '[]') as ParameterReport[],
+    parameters: (await asFarAsWhole(status, readJson<ParameterReport[]>(store, keys.parameters(run)))) ?? [],
     seconds: {
       total: (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000,
       export: coveredSeconds(
@@ -129,15 +130,26 @@ async function readLedger(
   }
 }
 
+/** A report on a run that failed because its store has lost something is still a report. */
+async function asFarAsWhole<T>(
+  status: WriteReportInput['status'],
+  reading: Promise<T | null>,
+): Promise<T | null> {
+  return reading.catch((error) => {
+    if (status === 'failed' && error instanceof StoreRefused) return null;
+    throw error;
+  });
+}
+
 async function collectionReport(
   store: ShardStore,
-  run: string,
+  { run, status }: WriteReportInput,
   plan: CollectionPlan,
   shards: readonly ShardReport[],
   ledger: RunLedger | null,
 ): Promise<CollectionReport> {
-  const text = await store.readText(keys.verification(run, plan.schema));
-  const verification = text === null ? null : (JSON.parse(text) as Verification);
+  const stored = readJson<Verification>(store, keys.verification(run, plan.schema));
+  const verification = await asFarAsWhole(status, stored);
   return {
     plan,
     loaded: shards.reduce((sum, { loaded }) => sum + loaded, 0),

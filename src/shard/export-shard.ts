@@ -3,6 +3,7 @@ import type { ExportShardOutput, ShardItem, ShardManifest } from '../contract.ts
 import { ShardEncoder } from '../copy/shard-encoder.ts';
 import { SourceChanged } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
+import { sealed } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { readManifest } from './manifest.ts';
@@ -28,7 +29,7 @@ export async function exportShard(context: ExportContext, shard: ShardItem): Pro
   const manifestKey = keys.manifest(run, schema, number);
   const done = await readManifest(context.store, manifestKey);
   const manifest = done ?? (await exportPages(context, shard));
-  if (!done) await context.store.writeText(manifestKey, `${JSON.stringify(manifest, null, 2)}\n`);
+  if (!done) await context.store.writeText(manifestKey, sealed(manifest));
   const { read, rejected } = manifest;
   context.log.info('shard exported', {
     run,

@@ -1,7 +1,6 @@
-import type { FindUnfinishedShardsOutput, ShardItem } from '../contract.ts';
-import { StoreRefused } from '../errors.ts';
+import type { FindUnfinishedShardsOutput } from '../contract.ts';
 import type { Log } from '../log.ts';
-import { requirePlan } from '../plan/plan-file.ts';
+import { requirePlan, requireShards } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
 import { countRejects, finishedShards } from '../postgres/ledger.ts';
 import { refuseRejects } from '../publish/reject-gate.ts';
@@ -20,10 +19,7 @@ export async function findUnfinishedShards(
   run: string,
 ): Promise<FindUnfinishedShardsOutput> {
   const plan = await requirePlan(store, run);
-  const text = await store.readText(keys.shards(run));
-  if (text === null)
-    throw new StoreRefused(`The store ${store.url} has lost ${keys.shards(run)}: start a new run.`);
-  const planned = JSON.parse(text) as ShardItem[];
+  const planned = await requireShards(store, plan);
   return database.withClient(`find unfinished ${run}`, async (client) => {
     const finished = await finishedShards(client, run);
     const unfinished = planned.filter(({ schema, number }) => !finished.has(`${schema}/${number}`));

@@ -16,7 +16,7 @@ import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { claimShard, completeShard, insertRejects } from '../postgres/ledger.ts';
-import { ObjectMissing, type ShardStore } from '../store/store.ts';
+import { ObjectDamaged, ObjectMissing, type ShardStore } from '../store/store.ts';
 import { copyOfLines } from './jsonl-copy.ts';
 import { readManifest } from './manifest.ts';
 import { Ticker } from './ticker.ts';
@@ -145,11 +145,15 @@ async function checkedBody(
   return (async function* () {
     const hash = createHash('sha256');
     let bytes = 0;
-    for await (const piece of body) {
-      hash.update(piece);
-      bytes += piece.length;
-      onBytes(piece.length);
-      yield piece;
+    try {
+      for await (const piece of body) {
+        hash.update(piece);
+        bytes += piece.length;
+        onBytes(piece.length);
+        yield piece;
+      }
+    } catch (error) {
+      throw error instanceof ObjectDamaged ? corrupt(store, object.key, 'is damaged', error) : error;
     }
     if (bytes !== object.bytes || hash.digest('hex') !== object.sha256)
       throw corrupt(store, object.key, 'is not what was exported');

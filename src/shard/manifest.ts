@@ -1,16 +1,19 @@
 import type { ShardManifest } from '../contract.ts';
-import { ShardCorrupt } from '../errors.ts';
-import type { ShardStore } from '../store/store.ts';
+import { MigrationError, ShardCorrupt } from '../errors.ts';
+import { unsealed } from '../store/json.ts';
+import { ObjectDamaged, type ShardStore } from '../store/store.ts';
 
 /** A shard's manifest; null while the shard is not whole. @throws ShardCorrupt */
 export async function readManifest(store: ShardStore, key: string): Promise<ShardManifest | null> {
-  const text = await store.readText(key);
-  if (text === null) return null;
   try {
-    const manifest = JSON.parse(text) as ShardManifest;
+    const text = await store.readText(key);
+    if (text === null) return null;
+    const manifest = unsealed<ShardManifest>(text);
     if (manifest.version !== 1) throw new TypeError(`version ${manifest.version}`);
     return manifest;
   } catch (cause) {
+    // A store that is away for a while has not damaged it.
+    if (cause instanceof MigrationError && !(cause instanceof ObjectDamaged)) throw cause;
     await store.delete(key);
     throw new ShardCorrupt(
       `The manifest ${store.urlOf(key)} could not be read and was deleted: run again, the shard is then exported anew.`,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -13,7 +13,7 @@ import { Upload } from '@aws-sdk/lib-storage';
 import type { StoredObject } from '../contract.ts';
 import { StoreRefused, StoreUnavailable } from '../errors.ts';
 import { measure } from './measure.ts';
-import { checkKey, ObjectMissing, type ShardStore } from './store.ts';
+import { checkKey, ObjectDamaged, ObjectMissing, type ShardStore } from './store.ts';
 
 /**
  * Parts of an upload. 8 MiB × 10,000 parts is 80 GiB, far over a shard; 4 at a time hold 32 MiB of memory.
@@ -78,7 +78,7 @@ export class S3Store implements ShardStore {
     try {
       const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#key(key) });
       const { Body } = await this.#client.send(command);
-      return Body as Readable;
+      return this.#explained(key, Body as Readable);
     } catch (error) {
       if (isMissing(error)) throw new ObjectMissing(this.urlOf(key));
       throw this.#error(key, 'read', error);
@@ -117,6 +117,21 @@ export class S3Store implements ShardStore {
     });
   }
 
+  /** The same bytes, and what breaks while they come by its name. */
+  #explained(key: string, body: Readable): Readable {
+    const error = (reason: unknown) => this.#error(key, 'read', reason);
+    return Readable.from(
+      (async function* () {
+        try {
+          yield* body;
+        } catch (reason) {
+          throw error(reason);
+        }
+      })(),
+      { objectMode: false, highWaterMark: 1 << 20 },
+    );
+  }
+
   urlOf(key: string): string {
     return `s3://${this.#bucket}/${this.#key(key)}`;
   }
@@ -130,13 +145,15 @@ export class S3Store implements ShardStore {
     if (!(error instanceof Error) || !isFromS3(error)) return error as Error;
     const where = this.urlOf(key);
     // A system's error is called just that; its code says which one.
-    const name = error.name === 'Error' ? (error as NodeJS.ErrnoException).code : error.name;
+    const { code } = error as NodeJS.ErrnoException;
+    const name = error.name === 'Error' ? (code ?? error.message.split(':')[0]) : error.name;
     if (REFUSALS.has(error.name))
       return new StoreRefused(
         `The store's ${where} cannot be ${verb} (${error.name}): check the bucket's name and region, and that the credentials may use it.`,
         { cause: error },
       );
-    return new StoreUnavailable(`The store's ${where} could not be ${verb} (${name}): run again.`, {
+    const Unavailable = isMismatch(error) ? ObjectDamaged : StoreUnavailable;
+    return new Unavailable(`The store's ${where} could not be ${verb} (${name}): run again.`, {
       cause: error,
     });
   }
@@ -157,8 +174,12 @@ const REFUSALS = new Set([
 const isMissing = (error: unknown) =>
   error instanceof Error && (error.name === 'NoSuchKey' || error.name === 'NotFound');
 
+/** What the SDK says when it compares what came with S3's own checksum. */
+const isMismatch = (error: Error) => /^Checksum mismatch/.test(error.message);
+
 function isFromS3(error: Error): boolean {
   if (error instanceof S3ServiceException || error.name === 'CredentialsProviderError') return true;
   const { code } = error as NodeJS.ErrnoException;
+  if (isMismatch(error)) return true;
   return error.name === 'TimeoutError' || error.name === 'AbortError' || /^E[A-Z]+$/.test(code ?? '');
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { StoredObject } from '../contract.ts';
+import { StoreUnavailable } from '../errors.ts';
 
 /**
  * Where shards, plans and reports lie: an S3 bucket on AWS, a folder on one machine.
@@ -32,6 +33,9 @@ export interface ShardStore {
 export class ObjectMissing extends Error {
   override readonly name = 'ObjectMissing';
 }
+
+/** The object's bytes are not those of the checksum that the store keeps beside it. */
+export class ObjectDamaged extends StoreUnavailable {}
 
 /**
  * Refuses a key that could leave the store's root. Keys are made by keys.ts from names that the plan made

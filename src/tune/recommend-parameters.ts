@@ -3,6 +3,7 @@ import type { Log } from '../log.ts';
 import type { Database } from '../postgres/database.ts';
 import { parameterChangesOf, recordParameterChange } from '../postgres/ledger.ts';
 import type { ParameterReport } from '../report/report.ts';
+import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import type { Verification } from '../verify/verification.ts';
@@ -100,8 +101,8 @@ async function measuredEfSearch(store: ShardStore, plan: Plan): Promise<Map<stri
     const some = plan.collections.slice(start, start + READS_AT_A_TIME);
     await Promise.all(
       some.map(async ({ schema }) => {
-        const text = await store.readText(keys.verification(plan.run, schema));
-        const efSearch = text === null ? null : (JSON.parse(text) as Verification).searches.efSearch;
+        const verification = await readJson<Verification>(store, keys.verification(plan.run, schema));
+        const efSearch = verification?.searches.efSearch ?? null;
         if (efSearch !== null) found.set(schema, efSearch);
       }),
     );

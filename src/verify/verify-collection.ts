@@ -15,6 +15,7 @@ import { collectionChecksum, guideColumnMismatches } from '../postgres/digest.ts
 import type { Layout } from '../postgres/layouts/layout.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { forgetVerified, recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
+import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { compareSearches, distancesDiffer } from './compare-searches.ts';
@@ -139,8 +140,8 @@ const searchTarget = (collection: CollectionPlan, schema: string) => ({
 });
 
 async function readSamples(store: ShardStore, run: string, schema: string): Promise<SampledSearches> {
-  const text = await store.readText(keys.searches(run, schema));
-  if (text) return JSON.parse(text) as SampledSearches;
+  const samples = await readJson<SampledSearches>(store, keys.searches(run, schema));
+  if (samples) return samples;
   throw new StoreRefused(
     `The store ${store.url} has no sampled searches of "${schema}": run the verification again.`,
   );
