@@ -14,6 +14,8 @@ const POINT = 0x2e;
 const ZERO = 0x30;
 const SPACE = 0x20;
 const LETTER_N = 0x6e;
+const LETTER_U = 0x75;
+const ESCAPE = /^(?:["\\/bfnrt]|u[\dA-Fa-f]{4})$/;
 
 /** Powers of ten that a double holds exactly. */
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
@@ -246,9 +248,16 @@ export class Scanner {
       const byte = bytes[at];
       if (byte === QUOTE) break;
       if (byte === undefined || byte < 0x20) throw new SyntaxError(`a string breaks off at ${at}`);
-      at += byte === BACKSLASH ? 2 : 1;
+      at = byte === BACKSLASH ? this.#escaped(at + 1) : at + 1;
     }
     this.#at = at + 1;
+  }
+
+  /** Where an escape ends whose backslash stands before `at`. */
+  #escaped(at: number): number {
+    const end = at + (this.#bytes[at] === LETTER_U ? 5 : 1);
+    if (!ESCAPE.test(this.#bytes.toString('latin1', at, end))) throw new SyntaxError(`no escape at ${at}`);
+    return end;
   }
 
   #space(): number {

@@ -43,7 +43,9 @@ export function readRecord(page: Page, index: number, dimension: number): HeldRe
 /** The record as Chroma sent it, for the list of rejects. */
 export function rejectOf(page: Page, index: number, offset: number, why: Unholdable): Reject {
   return {
-    id: page.bytes.toString('utf8', page.ids.starts[index]! + 1, page.ids.ends[index]! - 1),
+    id: rawValue(page, page.ids, index)
+      .toString('utf8')
+      .replace(/^"(.*)"$/s, '$1'),
     offset,
     reason: why.reason,
     detail: why.message,
@@ -90,6 +92,8 @@ function textBytes(page: Page, spans: Spans | null, index: number, field: TextFi
   const start = spans?.starts[index] ?? -1;
   if (start < 0) return null;
   const end = spans!.ends[index]!;
+  if (page.bytes[start] !== 0x22)
+    throw new Unholdable('unreadable', `The ${field} is something else than a text.`);
   const inner = page.bytes.subarray(start + 1, end - 1);
   if (!inner.includes(0x5c)) return inner;
   const text = JSON.parse(page.bytes.toString('utf8', start, end)) as string;
@@ -114,6 +118,8 @@ function readMetadata(page: Page, index: number): CanonicalMetadata | null {
         'metadata-too-large',
         'The metadata holds a number that Postgres numeric cannot hold.',
       );
+    if (error instanceof SyntaxError)
+      throw new Unholdable('unreadable', 'The metadata is something else than an object.');
     if (!(error instanceof UnholdableText)) throw error;
     throw error.reason === 'nul'
       ? new Unholdable(
