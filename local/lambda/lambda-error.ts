@@ -52,13 +52,27 @@ export const responseTooLarge = (bytes: number) =>
 
 /**
  * Name and message of a failure for a person. A function's failure has Lambda's JSON as its cause; any other
- * cause is text already.
+ * cause is text already. What this program's own errors say is a sentence; what Lambda and Step Functions say of
+ * themselves is made one.
  */
-export function readableFailure({ error, cause }: StateFailure): { error: string; cause: string } {
+export function readableFailure({ error, cause, state }: StateFailure): { error: string; cause: string } {
+  const said = messageOf(cause);
+  if (!/^(Runtime|Sandbox|Lambda|States)\./.test(error) || /: go on with/.test(said))
+    return { error, cause: said };
+  const why = said.replace(/^RequestId: \S* Error: /, '').replace(/\.$/, '');
+  const often =
+    error === 'Runtime.OutOfMemory' ? 'lower --shard-bytes if it stays' : 'look at both servers if it stays';
+  return {
+    error,
+    cause: `The state ${state ?? 'of the execution'} could not be run to its end (${why}): go on with the same --run, and ${often}.`,
+  };
+}
+
+function messageOf(cause: string): string {
   try {
     const body = JSON.parse(cause) as Partial<LambdaErrorBody> | null;
-    return { error, cause: typeof body?.errorMessage === 'string' ? body.errorMessage : cause };
+    return typeof body?.errorMessage === 'string' ? body.errorMessage : cause;
   } catch {
-    return { error, cause };
+    return cause;
   }
 }

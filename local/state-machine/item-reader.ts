@@ -7,6 +7,9 @@ import { isObject, type Json } from './json.ts';
 import type { StateContext } from './states/state.ts';
 import type { Visit } from './visit.ts';
 
+/** The plan's step makes the lists again, or says why it cannot. */
+const GO_ON = 'go on with the same --run';
+
 const RESOURCE = 'arn:aws:states:::s3:getObject';
 
 /** The ItemReader of a Distributed Map, for a JSON file that holds a list. */
@@ -40,9 +43,10 @@ export class ItemReader {
     try {
       items = JSON.parse(text);
     } catch (error) {
-      throw new ItemReaderFailed(`The object ${key} is no JSON: ${(error as Error).message}.`);
+      throw new ItemReaderFailed(`The store's ${key} is no JSON (${(error as Error).message}): ${GO_ON}.`);
     }
-    if (!Array.isArray(items)) throw new ItemReaderFailed(`The object ${key} holds no JSON array.`);
+    if (!Array.isArray(items))
+      throw new ItemReaderFailed(`The store's ${key} holds no JSON array: ${GO_ON}.`);
     return items;
   }
 
@@ -51,9 +55,11 @@ export class ItemReader {
     try {
       text = await (this.#store as ShardStore).readText(key);
     } catch (error) {
-      throw new ItemReaderFailed(`The object ${key} could not be read: ${(error as Error).message}`);
+      throw new ItemReaderFailed(
+        `The store's ${key} could not be read (${(error as Error).message.replace(/\.$/, '')}): ${GO_ON}.`,
+      );
     }
-    if (text === null) throw new ItemReaderFailed(`There is no object ${key}.`);
+    if (text === null) throw new ItemReaderFailed(`The store has no ${key}: ${GO_ON}.`);
     return text;
   }
 }

@@ -26,6 +26,7 @@ export const SQLSTATE = {
   serializationFailure: '40001',
   deadlockDetected: '40P01',
   lockNotAvailable: '55P03',
+  undefinedTable: '42P01',
   undefinedFile: '58P01',
   featureNotSupported: '0A000',
   readOnlyTransaction: '25006',
@@ -109,6 +110,12 @@ export function toMigrationError(error: unknown, where: string, user: string): u
     );
   if (BUSY.has(code))
     return new TargetBusy(`${at} did not get a lock in time (${message}): run again.`, cause);
+  if (code === SQLSTATE.undefinedTable && /__incoming/.test(message))
+    // Nobody but the same run, in another execution, takes them away while this one owns them.
+    return new TargetBusy(
+      `${at} has no such table any more (${message}), since the run was started twice: run again.`,
+      cause,
+    );
   if (/does not support SSL/i.test(message))
     return new TargetRefused(
       `${at} offers no TLS: append ?sslmode=disable if the network is trusted.`,
