@@ -58,6 +58,8 @@ function parseYaml(text: string, path: string): unknown {
   try {
     return parse(text);
   } catch (error) {
-    throw new Error(`${path} is no YAML: ${(error as Error).message}`);
+    // Below its first line it shows the lines around the mistake, which may hold anything.
+    const [where] = (error as Error).message.split('\n');
+    throw new Error(`${path} is no YAML: ${where}`);
   }
 }

@@ -55,7 +55,7 @@ function withDerived({ chromaUrl, tune, ...rest }: Fields): MigrationConfig {
 function unknownKeys(untrusted: UntrustedConfig): Mistake[] {
   return Object.keys(untrusted)
     .filter((key) => !(key in FIELDS))
-    .map((path) => ({ path, value: untrusted[path], advice: 'there is no such setting' }));
+    .map((path) => ({ path, value: NOT_SHOWN, advice: 'there is no such setting' }));
 }
 
 function mistakeOf(key: string, whole: unknown, issue: z.core.$ZodIssue): Mistake {
@@ -63,7 +63,7 @@ function mistakeOf(key: string, whole: unknown, issue: z.core.$ZodIssue): Mistak
   for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
   const path = [key, ...issue.path].join('.');
   if (issue.code === 'unrecognized_keys')
-    return { path: `${path}.${issue.keys[0]}`, value: '…', advice: 'there is no such setting' };
+    return { path: `${path}.${issue.keys[0]}`, value: NOT_SHOWN, advice: 'there is no such setting' };
   return { path, value, advice: issue.message };
 }
 
@@ -129,14 +129,19 @@ function contradictions(config: Partial<Fields>): Mistake[] {
 }
 
 function sentenceOf(mistakes: readonly Mistake[]): string {
-  const each = mistakes.map(({ path, value, advice }) => `  ${path} = ${shown(value)}: ${advice}`);
+  const each = mistakes.map(({ path, value, advice }) => `  ${path} = ${shown(path, value)}: ${advice}`);
   return ['The configuration is not understood:', ...each].join('\n');
 }
 
-/** A value for a sentence, without what may be a password. */
-function shown(value: unknown): string {
+/** Somebody may have thought of a setting of his own for a token. */
+const NOT_SHOWN = Symbol('a value that is not shown');
+
+/** A value for a sentence, without what may be a password: a secret's name may have been taken for its place. */
+function shown(path: string, value: unknown): string {
   if (value === undefined) return '(nothing)';
-  if (typeof value === 'string') return JSON.stringify(value.replace(/\/\/[^/]*@/, '//…@'));
+  if (value === NOT_SHOWN || /secret/i.test(path)) return '…';
+  if (typeof value === 'string')
+    return JSON.stringify(path === 'alarmEmail' ? value : value.replace(/^(\w+:\/\/)?.*@/s, '$1…@'));
   return typeof value === 'object' && value !== null ? '{…}' : JSON.stringify(value);
 }
 

@@ -54,10 +54,37 @@ describe('the configuration', () => {
       'existingDatabase.endpoint = "https://db": use the name of the host alone',
       'existingDatabase.secretArn = (nothing): use an ARN',
       'alarmEmail = "nobody": use an address',
-      'tenant = "t": there is no such setting',
+      'tenant = …: there is no such setting',
       'chromaNetwork = "vpc": name the security group of Chroma',
     ])
       assert.ok(message.includes(line), `${line}\nis not in\n${message}`);
+  });
+
+  it('shows no secret that was written where none belongs, in whatever way it is mistaken', () => {
+    const secret = 'hunter2';
+    const settings = [
+      { chromaUrl: `https://user:${secret}@host` },
+      { chromaUrl: `https://user:${secret}/x@host` },
+      { chromaUrl: `user:${secret}@host:8000` },
+      { chromaSecretArn: secret },
+      { chromaToken: secret },
+      { chromaHeaders: { 'x-chroma-token': secret } },
+      { existingDatabase: { secretArn: secret, password: secret } },
+      { alarmEmail: 'nobody', chromaUrl: `ftp://${secret}@host` },
+    ];
+    for (const one of settings) {
+      const message = messageOf(() => parseConfig(one));
+      assert.ok(!message.includes(secret), message);
+    }
+    const folder = mkdtempSync(join(tmpdir(), 'config-secret-'));
+    mkdirSync(join(folder, 'config'));
+    writeFileSync(join(folder, 'config', 'mine.yaml'), `chromaUrl: a: ${secret}\nchromaToken: [${secret}\n`);
+    const message = messageOf(() =>
+      gatherConfig(new RootConstruct().node, { environment: { CHROMA_TO_PGVECTOR_CONFIG: 'mine' }, folder }),
+    );
+    rmSync(folder, { recursive: true });
+    assert.match(message, /mine\.yaml is no YAML: /);
+    assert.ok(!message.includes(secret), message);
   });
 
   for (const [why, settings, sentence] of [
@@ -157,7 +184,7 @@ describe('where the configuration comes from', () => {
     file('typo', 'storageGiB: 100\n');
     assert.match(
       messageOf(() => parseConfig(gather({ config: 'typo' }))),
-      /storageGiB = 100: there is no such setting/,
+      /storageGiB = …: there is no such setting/,
     );
   });
 
