@@ -47,8 +47,8 @@ try {
 }
 process.exit(0);
 
-function execute(): Promise<ExecutionResult> {
-  const store = openStore(settings.store, { pathStyle: true });
+async function execute(): Promise<ExecutionResult> {
+  const store = await openStore(settings.store, { pathStyle: true });
   const assembly = readAssembly(fileURLToPath(new URL('../../dist/assembly', import.meta.url)));
   const functions = [...assembly.functions].map(
     ([name, definition]) => [name, { ...definition, timeoutSeconds: settings.functionSeconds }] as const,
@@ -75,7 +75,7 @@ function execute(): Promise<ExecutionResult> {
 /** As `migrate` and the function FailureReport do it. A database that is away is told at the next failure. */
 async function report(result: ExecutionResult): Promise<void> {
   if (result.status === 'SUCCEEDED') return;
-  const store = openStore(settings.store, { pathStyle: true });
+  const store = await openStore(settings.store, { pathStyle: true });
   const database = openDatabase({ url: settings.target });
   const { error: name, cause: message } = result.rootError;
   const why = { run: settings.run, status: 'failed', error: { name, message, state: result.state } } as const;

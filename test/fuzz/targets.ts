@@ -9,6 +9,7 @@ import { parse } from 'yaml';
 import { parseConfig } from '../../lib/config.ts';
 import { scanLines } from '../../src/chroma/scan-lines.ts';
 import { type Page, type Spans, scanPage } from '../../src/chroma/scan-page.ts';
+import { LAYOUTS, type LayoutName } from '../../src/contract.ts';
 import { COPY_HEADER, COPY_TRAILER } from '../../src/copy/copy-buffer.ts';
 import { canonicalMetadata, UnholdableText } from '../../src/copy/jsonb-text.ts';
 import { readCopy } from '../../src/copy/read-copy.ts';
@@ -247,8 +248,8 @@ function page(
 }
 
 function encoded(table: 'documents' | 'embeddings', bytes: Buffer): Buffer {
-  const rows = new ShardEncoder(COLLECTION, DIMENSION, 'pgcopy').encode(scanPage(bytes), 0)[table];
-  return Buffer.concat([COPY_HEADER, rows, COPY_TRAILER]);
+  const { copies } = encoderOf('guide').encode(scanPage(bytes), 0);
+  return Buffer.concat([COPY_HEADER, copies[table]!, COPY_TRAILER]);
 }
 
 /** The scanner takes 01 for 1, which JSON has not: a check for each of a vector's numbers would cost more than it is worth. */
@@ -256,7 +257,15 @@ const hasLeadingZero = (bytes: Buffer): boolean => /(?:^|[[,\s-])0\d/.test(bytes
 
 /** Every record is written, as a row that can be read, or rejected with its reason. */
 function encode(scanned: Page, isLax = false): void {
-  const result = new ShardEncoder(COLLECTION, DIMENSION, 'pgcopy').encode(scanned, 0);
+  for (const layout of LAYOUTS) encodeFor(layout, scanned, isLax);
+}
+
+function encoderOf(layout: LayoutName): ShardEncoder {
+  return new ShardEncoder({ collectionId: COLLECTION, dimension: DIMENSION, layout }, 'pgcopy');
+}
+
+function encodeFor(layout: LayoutName, scanned: Page, isLax: boolean): void {
+  const result = encoderOf(layout).encode(scanned, 0);
   assert.equal(result.written + result.rejects.length, scanned.length);
   assert.equal(result.digests.length, 24 * result.written);
   for (const { id, reason, record } of result.rejects) {

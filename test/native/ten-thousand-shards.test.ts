@@ -27,7 +27,7 @@ interface Measured {
 }
 
 async function runShards(assembly: Assembly, count: number): Promise<Measured> {
-  const store = openStore(await temporaryFolder('ten-thousand-'));
+  const store = await openStore(await temporaryFolder('ten-thousand-'));
   await store.writeText(
     'shards.json',
     JSON.stringify(Array.from({ length: count }, (_, at) => shardAt(at, count))),
@@ -85,7 +85,13 @@ const shardAt = (number: number, count: number): ShardItem => ({
     records: RECORDS_A_SHARD,
     collectionRecords: count * RECORDS_A_SHARD,
   },
-  ...{ firstIdHash: 'a'.repeat(64), lastIdHash: 'b'.repeat(64), format: 'pgcopy', pageSize: 300 },
+  ...{
+    firstIdHash: 'a'.repeat(64),
+    lastIdHash: 'b'.repeat(64),
+    format: 'pgcopy',
+    layout: 'guide',
+    pageSize: 300,
+  },
 });
 
 describe('ten thousand shards', () => {
@@ -124,7 +130,7 @@ describe('ten thousand shards', () => {
   it('have payloads that are far from the limit, and one that is over it ends its child', async () => {
     assert.ok(bytesOf(shardAt(9_999, 10_000) as never) < PAYLOAD_BYTES / 100);
     const assembly = await idleAssembly();
-    const store = openStore(await temporaryFolder('ten-thousand-'));
+    const store = await openStore(await temporaryFolder('ten-thousand-'));
     const huge = { ...shardAt(0, 1), collection: 'c'.repeat(PAYLOAD_BYTES) };
     await store.writeText('shards.json', JSON.stringify([huge, shardAt(1, 2)]));
     await store.writeText('collections.json', '[]');

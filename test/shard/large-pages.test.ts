@@ -59,7 +59,8 @@ test('a record at which the server fails comes without its embedding, all others
   const url = `http://127.0.0.1:${(failing.address() as AddressInfo).port}`;
   const source = new ChromaSource({ url, patience: { tries: 1 } });
   const shard = { offset: 0, records: RECORDS, pageSize: 10, dimension: 1 } as ShardItem;
-  const encoder = new ShardEncoder('6d1b6a8e-3f59-4d5f-9c5b-0a6a5d0e5a11', 1, 'pgcopy');
+  const collectionId = '6d1b6a8e-3f59-4d5f-9c5b-0a6a5d0e5a11';
+  const encoder = new ShardEncoder({ collectionId, dimension: 1, layout: 'guide' }, 'pgcopy');
   const rejects: Reject[] = [];
   let written = 0;
   for await (const page of pagesInOrder(source, shard)) {
