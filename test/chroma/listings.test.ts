@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { ChromaSource } from '../../src/chroma/chroma-source.ts';
 
+const ID = '6d1b6a8e-3f59-4d5f-9c5b-0a6a5d0e5a11';
 const NAMES = Array.from({ length: 230 }, (_, at) => `name-${at}`);
 
 /** A server that lists NAMES, and how many of them at a time. */
@@ -13,7 +14,7 @@ async function listing(atATime: number, knowsOffsets: boolean) {
     const { searchParams } = new URL(request.url as string, 'http://localhost');
     const offset = knowsOffsets ? Number(searchParams.get('offset')) : 0;
     const limit = Math.min(atATime, Number(searchParams.get('limit')));
-    const listed = NAMES.slice(offset, offset + limit).map((name) => ({ id: `id of ${name}`, name }));
+    const listed = NAMES.slice(offset, offset + limit).map((name) => ({ id: ID, name }));
     answer.end(JSON.stringify(listed));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
