@@ -12,7 +12,7 @@ const Collection = z.object({
   name: z.string(),
   dimension: z.int().min(0).nullish().default(null),
   metadata: z.record(z.string(), z.unknown()).nullish().default(null),
-  configuration_json: z.unknown(),
+  configuration_json: z.unknown().optional(),
 });
 const Count = z.int().min(0);
 const Nearest = z.object({
