@@ -158,11 +158,7 @@ const POSTGRES: Record<string, Strike> = {
     await world.postgres.query('alter database faults set default_transaction_read_only = on');
     const milliseconds = random.between(300, 2_000);
     await pause(milliseconds);
-    // The harness' own session is read-only by now too.
-    await world.postgres.withClient(async (client) => {
-      await client.query('set default_transaction_read_only = off');
-      await client.query('alter database faults reset default_transaction_read_only');
-    });
+    await world.postgres.query('alter database faults reset default_transaction_read_only');
     return `${milliseconds} ms`;
   },
 };

@@ -82,7 +82,9 @@ export class FaultyPostgres {
 
   async connect(url = this.url): Promise<pg.Client> {
     for (let tries = 0; ; tries++) {
-      const client = new pg.Client({ connectionString: url, application_name: 'harness' });
+      // Whatever the database is set to meanwhile.
+      const options = '-c default_transaction_read_only=off';
+      const client = new pg.Client({ connectionString: url, application_name: 'harness', options });
       client.on('error', () => undefined);
       try {
         await client.connect();
@@ -112,6 +114,13 @@ export class FaultyPostgres {
     const [program, ...args] = asRoot ? ['runuser', '-u', 'postgres', '--', ...command] : command;
     const child = spawn(program as string, args, { stdio: 'ignore' });
     await once(child, 'close');
+  }
+
+  /** Takes back whatever a fault has set and could not set back. */
+  async heal(): Promise<void> {
+    if (this.disk) await rm(join(this.disk, 'filler'), { force: true });
+    await this.query('alter role migrator reset all');
+    await this.query(`alter database ${DATABASE} reset all`);
   }
 
   /** Takes all connections that the migration's role may have. @returns what gives them back */

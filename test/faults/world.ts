@@ -95,6 +95,14 @@ export class World {
     return { url: `s3://${BUCKET}`, environment, hand: this.#s3Hand() };
   }
 
+  /** All is well again, for the next attempt. */
+  async heal(): Promise<void> {
+    for (const proxy of [this.postgresProxy, this.s3Proxy, ...this.sources.map(({ proxy }) => proxy)])
+      proxy.weather = { kind: 'fair' };
+    for (const { moods } of this.sources) moods.mood = { kind: 'well' };
+    await this.postgres.heal();
+  }
+
   async stop(): Promise<void> {
     await Promise.all([
       ...this.sources.flatMap(({ chroma, proxy, moods }) => [proxy.stop(), moods.stop(), chroma.stop()]),
