@@ -120,7 +120,7 @@ export class FaultyPostgres {
   async heal(): Promise<void> {
     if (this.disk) await rm(join(this.disk, 'filler'), { force: true });
     await this.query('alter role migrator reset all');
-    await this.query(`alter database ${DATABASE} reset all`);
+    await this.query(`alter database ${DATABASE} reset default_transaction_read_only`);
   }
 
   /** Takes all connections that the migration's role may have. @returns what gives them back */

@@ -55,8 +55,13 @@ function sentences(struck: readonly Struck[]): string[] {
   for (const { cycle, attempt, error } of struck) if (error) failures.set(`${cycle}/${attempt}`, error);
   return [...Map.groupBy(failures.values(), ({ error }) => error)]
     .sort(([a], [b]) => a.localeCompare(b))
-    .map(
-      ([name, of]) =>
-        `| ${name} | ${of.length} | ${of[0]?.cause.replaceAll('|', '\\|').replaceAll('\n', ' ')} |`,
-    );
+    .map(([name, of]) => `| ${name} | ${of.length} | ${shown(of[0]?.cause ?? '')} |`);
 }
+
+/** A sentence in a table, without folders and ports of this machine. */
+const shown = (sentence: string): string =>
+  sentence
+    .replaceAll(/(?:\/[\w.-]+)+\/store\//g, '…/')
+    .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:…')
+    .replaceAll('|', '\\|')
+    .replaceAll('\n', ' ');
