@@ -1,0 +1,16 @@
+import type { Command } from '../command-line/command.ts';
+import { bench } from './bench.ts';
+import { demo } from './demo.ts';
+import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
+import { migrate } from './migrate.ts';
+import { plan } from './plan.ts';
+import { rollback } from './rollback.ts';
+import { tune } from './tune.ts';
+import { verify } from './verify.ts';
+
+/** All commands; the first one runs where none is named. Each command's own options are known to it alone. */
+export const commands = [
+  ...[demo, migrate, plan, exportCommand, importCommand],
+  ...[verify, tune, bench, rollback],
+] as unknown as [Command, ...Command[]];

@@ -1,0 +1,41 @@
+/** The quick start and the page on operating, typed line by line against real servers. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { chdir } from 'node:process';
+import { after, before, describe, it } from 'node:test';
+import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
+import { runCommand } from '../fixtures/command-line.ts';
+import { commandLines, wordsOf } from '../fixtures/documents.ts';
+import { fillCollection } from '../fixtures/fill-collection.ts';
+import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
+
+describe('the commands of the documents', () => {
+  let chroma: TestChroma;
+  let postgres: TestPostgres;
+  before(async () => {
+    [chroma, postgres] = await Promise.all([startTestChroma(), startTestPostgres()]);
+    await fillCollection(chroma.url, { name: 'docs', dimension: 16, records: 120 });
+    // They leave their store and their pictures where they are run.
+    chdir(await temporaryFolder('quick-start-'));
+  });
+  after(() => Promise.all([chroma?.stop(), postgres?.stop()]));
+
+  for (const document of ['quick-start.md', 'operating.md']) {
+    const text = readFileSync(new URL(`../../docs/${document}`, import.meta.url), 'utf8');
+    it(`of ${document} do what they say, in their order`, async () => {
+      const lines = commandLines(text).filter((line) => line.startsWith('npx chroma-to-pgvector '));
+      assert.ok(lines.length >= 6);
+      for (const line of lines) {
+        const args = wordsOf(line)
+          .slice(2)
+          .map((word) => word.replace('http://localhost:8000', chroma.url))
+          .map((word) => word.replace('postgres://user@localhost/vectors', postgres.url));
+        // Less of the same, so that it takes a moment.
+        if (args[0] === 'bench') args.push('--seconds', '1', '--queries', '5');
+        const { code, stderr } = await runCommand(args);
+        assert.equal(code, 0, `${line}\n${stderr}`);
+      }
+    });
+  }
+});
