@@ -1,4 +1,4 @@
-select {{carried}}, e.embedding {{operator}} query_embedding as distance
+select {{carried}}, e.embedding {{operator}} {{query}} as distance
             from {{schema}}.{{vectors}} e{{condition}}
-           order by e.embedding {{operator}} query_embedding
-           limit match_count
+           order by e.embedding {{operator}} {{query}}
+           limit {{count}}

@@ -1,7 +1,7 @@
-select {{carried_candidate}}, c.embedding {{operator}} query_embedding as distance
+select {{carried_candidate}}, c.embedding {{operator}} {{query}} as distance
             from (select {{carried}}, e.embedding
                     from {{schema}}.{{vectors}} e{{condition}}
                    order by {{indexed}} {{indexed_operator}} {{indexed_query}}
-                   limit match_count * {{candidates}}) c
-           order by c.embedding {{operator}} query_embedding
-           limit match_count
+                   limit {{count}} * {{candidates}}) c
+           order by c.embedding {{operator}} {{query}}
+           limit {{count}}

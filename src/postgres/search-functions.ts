@@ -44,26 +44,65 @@ const MEASURES: Record<Space, Measure> = {
   },
 };
 
+/** How the functions' queries are written down, and what their parameters are called there. */
+interface Form {
+  parameters: string;
+  query: string;
+  count: string;
+  least: string;
+  /** The collection that is searched, where the tables hold many. */
+  collection: string | null;
+  begin: string;
+  /** @param names of the parameters that the query has */
+  end: (...names: string[]) => string;
+}
+
+/**
+ * Bodies in SQL-standard form know their tables by identity, so they survive the move to another schema. Without a SET
+ * clause Postgres inlines them and plans the index for the very limit that is asked for.
+ */
+const OF_ONE: Form = {
+  ...{ parameters: '', query: 'query_embedding', count: 'match_count', least: 'min_similarity' },
+  collection: null,
+  begin: 'language sql stable parallel safe\nbegin atomic',
+  end: () => ';\nend',
+};
+
+/**
+ * Over tables that many collections share, the collection is a literal of a statement of its own. As a parameter, a
+ * prepared statement would be planned for all of them, and lock thousands of tables for each search.
+ */
+const OF_MANY: Form = {
+  ...{ parameters: 'collection_name text, ', query: '$1', count: '$2', least: '$3' },
+  collection: '%1$L',
+  begin:
+    'language plpgsql stable parallel safe set search_path from current as $function$\nbegin\n  return query execute format($query$',
+  end: (...names) => `$query$, collection_name) using ${names.join(', ')};\nend $function$`,
+};
+
 /**
  * search_nearest and search_similar over the tables of a layout.
  *
  * @param schema quoted
- * @param collection parameter that names a collection, where the tables hold many
+ * @param holdsMany whether the tables hold many collections
  */
 export function searchFunctions(
   plan: CollectionPlan,
   schema: string,
   layout: Layout,
-  collection?: string,
+  holdsMany = false,
 ): string {
+  const form = holdsMany ? OF_MANY : OF_ONE;
   const { chroma, similarity, minSimilarity, words } = MEASURES[plan.space];
-  const ofCollection = (alias: string) => `${alias}.collection = ${collection}`;
-  const join = [layout.join(schema), ...(collection ? [`and ${ofCollection('d')}`] : [])].join(' ');
+  const join = [layout.join(schema), ...(holdsMany ? [`and d.collection = ${form.collection}`] : [])].join(
+    ' ',
+  );
   const { sourceId, content, uri, metadata } = layout.record;
   return filled(template, {
-    schema,
-    parameters: collection ? `${collection} text, ` : '',
-    nearest: nearest(plan, schema, layout, collection ? ofCollection('e') : null),
+    ...{ schema, parameters: form.parameters, least: form.least, begin: form.begin },
+    end_nearest: form.end('query_embedding', 'match_count'),
+    end_similar: form.end('query_embedding', 'match_count', 'min_similarity'),
+    nearest: nearest(plan, schema, layout, form),
     join: join === '' ? '' : `\n    ${join}`,
     ...{ source_id: sourceId, content, uri, metadata },
     similar_returns: layout.similar.returns,
@@ -80,13 +119,14 @@ function nearest(
   plan: CollectionPlan,
   schema: string,
   { vectors, carried }: Layout,
-  condition: string | null,
+  { query, count, collection }: Form,
 ): string {
   const index = vectorIndexOf(plan);
   const parts = {
-    ...{ schema, vectors: pg.escapeIdentifier(vectors), operator: MEASURES[plan.space].operator },
+    ...{ schema, query, count, operator: MEASURES[plan.space].operator },
+    vectors: pg.escapeIdentifier(vectors),
     carried: columnsOf('e', carried),
-    condition: condition === null ? '' : ` where ${condition}`,
+    condition: collection === null ? '' : ` where e.collection = ${collection}`,
   };
   if (!index?.candidates) return filled(nearestExactOrder, parts).trim();
   return filled(nearestReranked, {
@@ -94,7 +134,7 @@ function nearest(
     carried_candidate: columnsOf('c', carried),
     indexed: index.expression('e.embedding'),
     indexed_operator: index.operator,
-    indexed_query: index.expression('query_embedding'),
+    indexed_query: index.expression(query),
     candidates: String(index.candidates),
   }).trim();
 }

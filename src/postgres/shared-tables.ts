@@ -26,7 +26,7 @@ export function sharedTablesDdl(plan: CollectionPlan, schema: string): string {
     `create schema ${quoted};`,
     `comment on schema ${quoted} is ${pg.escapeLiteral(COMMENT)};`,
     guideTables({ ...plan, model: null }, quoted, parts).trim(),
-    searchFunctions(plan, quoted, guide, 'collection_name'),
+    searchFunctions(plan, quoted, guide, true),
   ].join('\n');
 }
 
