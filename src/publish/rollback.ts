@@ -121,10 +121,15 @@ async function swap(client: pg.Client, published: Published): Promise<void> {
 }
 
 /** Makes what is live again a partition of the tables that it shared. */
-async function attach(client: pg.Client, { schema, previous_run }: Published): Promise<void> {
+async function attach(client: pg.Client, { schema, collection, previous_run }: Published): Promise<void> {
   const { rows } = await client.query<{ dimension: number | null; space: Space }>(
     'select dimension, space from chroma_migration.collections where run = $1 and schema = $2',
     [previous_run, schema],
   );
-  if (rows[0]) await client.query(attachment(schema, rows[0]));
+  const [shared] = rows;
+  if (!shared)
+    throw new NothingToRollBack(
+      `The ledger has forgotten run "${previous_run}", and with it which tables collection "${collection}" shared: migrate it again.`,
+    );
+  await client.query(attachment(schema, shared));
 }

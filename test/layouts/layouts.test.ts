@@ -205,6 +205,12 @@ describe('a collection that comes again in another layout', () => {
     await rollBack();
     assert.equal(await shared(), 120);
   });
+
+  it('is not brought back where nobody knows any more which tables it shared', async () => {
+    await client.query(`delete from chroma_migration.runs where run = 'fourth'`);
+    await assert.rejects(rollBack(), /The ledger has forgotten run "fourth"/);
+    assert.deepEqual(await relations('docs'), ofGuide);
+  });
 });
 
 describe('collections that share tables', () => {
