@@ -124,7 +124,7 @@ export const FIELDS = {
   concurrency: whole(1, 1000).default(8),
   /** Tables that collections arrive in: docs/layouts.md. */
   layout: oneOf('guide', 'flat', 'shared', 'langchain', 'llamaindex').default('guide'),
-  onReject: oneOf('fail', 'quarantine').default('fail'),
+  onReject: oneOf('fail', 'quarantine', 'repair').default('fail'),
   /** Which recommended parameters are set; by default all on an instance of the stack's own, else the search settings. */
   tune: oneOf('apply', 'search', 'report', 'off').nullable().default(null),
   /** Whether the instance may be restarted for parameters that need it. */

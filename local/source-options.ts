@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ChromaSource } from '../src/chroma/chroma-source.ts';
 import { isServer, type RecordSource } from '../src/chroma/record-source.ts';
-import { LAYOUTS, type MigrationRequest } from '../src/contract.ts';
+import { LAYOUTS, type MigrationRequest, REJECT_POLICIES } from '../src/contract.ts';
 import { FilesSource } from '../src/files/files-source.ts';
 import { type Database, openDatabase } from '../src/postgres/database.ts';
 import type { Values } from './command-line/options.ts';
@@ -83,8 +83,8 @@ export const runOptions = {
     },
   ),
   onReject: oneOf(
-    ['fail', 'quarantine'],
-    'when a record cannot arrive as it is: publish nothing (default), or the rest',
+    REJECT_POLICIES,
+    'when a record cannot arrive as it is: publish nothing (default), publish the rest, or repair what can be without guessing (NUL becomes U+2400)',
   ),
   sampleSize: integer('searches that are compared with Chroma for each collection; 50 by default', {
     min: 0,

@@ -8,7 +8,8 @@ import { z } from 'zod';
 export const SPACES = ['l2', 'cosine', 'ip'] as const;
 export type Space = (typeof SPACES)[number];
 export type ShardFormat = 'pgcopy' | 'jsonl';
-export type RejectPolicy = 'fail' | 'quarantine';
+export const REJECT_POLICIES = ['fail', 'quarantine', 'repair'] as const;
+export type RejectPolicy = (typeof REJECT_POLICIES)[number];
 /**
  * `apply`: all recommended parameters; `search`: only the database's own search settings (hnsw.*), which
  * carry Chroma's over; `report`: none, they are only computed; `off`: not even that.
@@ -45,8 +46,11 @@ export const MigrationInput = z.strictObject({
   concurrency: z.int().min(1).max(1000).default(8),
   /** What the store holds: the bytes that Postgres reads, or portable JSON lines. */
   format: z.enum(['pgcopy', 'jsonl']).default('pgcopy'),
-  /** What to do when a record cannot arrive as it is: publish nothing, or publish the rest. */
-  onReject: z.enum(['fail', 'quarantine']).default('fail'),
+  /**
+   * What to do when a record cannot arrive as it is: publish nothing, publish the rest, or repair what can be without
+   * guessing (docs/awkward-data.md) and publish nothing if others are left.
+   */
+  onReject: z.enum(REJECT_POLICIES).default('fail'),
   /** Vector bytes of a shard: smaller ones are retried sooner, larger ones cost fewer requests. */
   shardBytes: z
     .int()
@@ -238,6 +242,8 @@ export type RejectReason =
   | 'embedding-not-finite'
   | 'wrong-dimension'
   | 'metadata-too-large'
+  | 'too-large-for-index'
+  | 'undeliverable'
   | 'unreadable';
 
 /* ── steps, in the order of the state machine ─────────────────────────────────────────────────────────── */

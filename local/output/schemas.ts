@@ -98,6 +98,7 @@ const verification: z.ZodType<Verification> = z.object({
     ...{ missing: z.array(z.string()), unexpected: z.array(z.string()), changed: z.array(z.string()) },
   }),
   metadataMismatches: count,
+  zeroVectors: count,
   searches: z.object({
     ...{ sampled: count, recallAt10: share.nullable(), chromaRecallAt10: share.nullable() },
     ...{ largestDistanceDifference: seconds.nullable(), efSearch: count.nullable() },

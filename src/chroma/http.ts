@@ -52,12 +52,18 @@ const PATIENCE: Patience = {
   waitMilliseconds: 30_000,
   tries: 4,
 };
+/** Tries where a server only asks to come later: some two minutes of waiting. */
+const TRIES_WHILE_THROTTLED = 10;
 const FIRST_WAIT_MILLISECONDS = 200;
 
 /** What an answer is read to, and how long it may be. */
 export interface Room {
   allocate?: Allocate;
   maxBytes?: number;
+  /** Tries before a server that fails is believed; 4 by default. */
+  tries?: number;
+  /** Told of each answer that asks for fewer requests. */
+  onThrottled?: () => void;
 }
 
 /** The server's answer is longer than it may be. */
@@ -65,6 +71,14 @@ export class AnswerTooLarge extends SourceRefused {}
 
 /** The server is there and cannot answer this very request (500). */
 export class AnswerFailed extends SourceUnavailable {}
+/** More was asked for at a time than the server gives: Chroma Cloud's quota of results. */
+export class TooManyAsked extends SourceRefused {
+  readonly limit: number;
+  constructor(message: string, limit: number) {
+    super(message);
+    this.limit = limit;
+  }
+}
 
 /** Speaks HTTP with one Chroma server over kept-alive connections, and turns its failures into named errors. */
 export class ChromaHttp {
@@ -120,9 +134,14 @@ export class ChromaHttp {
       try {
         return await this.#once(method, path, text, room);
       } catch (error) {
-        const passing = error instanceof SourceUnavailable || error instanceof SourceThrottled;
-        if (!passing || attempt === this.#patience.tries) throw error;
-        const asked = error instanceof SourceThrottled ? error.retryAfterMilliseconds : 0;
+        const throttled = error instanceof SourceThrottled;
+        if (throttled) room.onThrottled?.();
+        const most = this.#patience.tries;
+        // Who asks for less from now on may ask for longer.
+        const adapts = throttled && room.onThrottled !== undefined;
+        const tries = adapts ? TRIES_WHILE_THROTTLED : Math.min(most, room.tries ?? most);
+        if (!(throttled || error instanceof SourceUnavailable) || attempt >= tries) throw error;
+        const asked = throttled ? error.retryAfterMilliseconds : 0;
         const backoff = FIRST_WAIT_MILLISECONDS * 2 ** (attempt - 1) * (0.5 + Math.random());
         await sleep(Math.min(this.#patience.waitMilliseconds, Math.max(asked, backoff)));
       }
@@ -174,8 +193,11 @@ export class ChromaHttp {
       );
     if (status >= 500)
       return new (status === 500 ? AnswerFailed : SourceUnavailable)(
-        `${where} failed (${status})${said}: look at the server's log, then run again.`,
+        `${where} failed (${status})${said}: ${failureRemedy(said)}, then run again.`,
       );
+    const quota = Number(/exceeds limit of (\d+)/.exec(said)?.[1] ?? 0);
+    if (quota > 0)
+      return new TooManyAsked(`${where} gives no more at a time${said}: ask it for a higher quota.`, quota);
     return new SourceRefused(
       `${where} refused ${path} (${status})${said}: check that its version is supported.`,
     );
@@ -205,6 +227,12 @@ export class ChromaHttp {
     );
   }
 }
+
+/** A server with thousands of collections keeps four files open for each that it has touched. */
+const failureRemedy = (said: string): string =>
+  /unable to open database file|too many open files/i.test(said)
+    ? "raise the server's limit of open files (ulimit -n), or lower its hnsw_index_pool_cache_config, and restart it"
+    : "look at the server's log";
 
 const REASONS: Record<string, string> = {
   ECONNREFUSED: 'connection refused',

@@ -27,5 +27,14 @@ export function scanLines(bytes: Buffer): Page {
     throw new ShardCorrupt('A file of JSON lines cannot be read: export the shard again.', { cause });
   }
   const { id, document, metadata, uri } = columns as Record<'id' | 'document' | 'metadata' | 'uri', Spans>;
-  return { bytes, length, ids: id, documents: document, metadatas: metadata, uris: uri, embeddings };
+  return {
+    bytes,
+    length,
+    ids: id,
+    documents: document,
+    metadatas: metadata,
+    uris: uri,
+    embeddings,
+    fault: null,
+  };
 }

@@ -24,6 +24,8 @@ export interface Page {
   uris: Spans | null;
   metadatas: Spans | null;
   embeddings: Embeddings | null;
+  /** Why the server cannot deliver these records whole; null if it did. */
+  fault: string | null;
 }
 
 export interface Embeddings {
@@ -51,6 +53,7 @@ export function scanPage(bytes: Buffer, room: Float32Array = new Float32Array(0)
     uris: null,
     metadatas: null,
     embeddings: null,
+    fault: null,
   };
   try {
     scanner.members((key) => {

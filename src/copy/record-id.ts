@@ -6,6 +6,10 @@ const UUID_TEXT_LENGTH = 36;
 /** The 16 bytes of a UUID's text. */
 export const uuidBytes = (text: string): Buffer => Buffer.from(text.replaceAll('-', ''), 'hex');
 
+/** A UUID's text as Postgres prints it. */
+export const uuidText = (bytes: Buffer): string => bytes.toString('hex').replace(PARTS, '$1-$2-$3-$4-$5');
+const PARTS = /^(.{8})(.{4})(.{4})(.{4})(.{12})$/;
+
 /**
  * The id of a record's rows: the same in every run. A record id that is a UUID in canonical lower case stays
  * itself; any other gives a UUIDv5 in the collection's namespace (RFC 9562, 5.5). Upper case is "any other":

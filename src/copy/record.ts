@@ -1,5 +1,6 @@
 import type { Page, Spans } from '../chroma/scan-page.ts';
 import type { Reject, RejectReason } from '../contract.ts';
+import { fitsIndex } from '../postgres/vector-index.ts';
 import { type CanonicalMetadata, canonicalMetadata, UnholdableText } from './jsonb-text.ts';
 
 /** One record of a page in the bytes that Postgres will hold. */
@@ -27,6 +28,7 @@ export class Unholdable extends Error {
  * @throws Unholdable with the reason for a person
  */
 export function readRecord(page: Page, index: number, dimension: number): HeldRecord {
+  if (page.fault !== null) throw new Unholdable('undeliverable', page.fault);
   const id = textBytes(page, page.ids, index, 'id');
   if (id === null) throw new Unholdable('unreadable', 'Chroma sent a record without an id.');
   const metadata = readMetadata(page, index);
@@ -144,6 +146,11 @@ function readEmbedding(page: Page, index: number, dimension: number): Float32Arr
     throw new Unholdable(
       'embedding-not-finite',
       'The embedding holds a component that is null, NaN or infinite, which pgvector refuses.',
+    );
+  if (!fitsIndex(embedding))
+    throw new Unholdable(
+      'too-large-for-index',
+      'The embedding holds a component of 65,520 or more, which no index of so many dimensions can hold.',
     );
   return embedding;
 }

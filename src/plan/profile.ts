@@ -1,4 +1,5 @@
 import type { Include } from '../chroma/chroma-source.ts';
+import { AnswerFailed } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
 import type { Page, Spans } from '../chroma/scan-page.ts';
 import type { CollectionProfile } from '../contract.ts';
@@ -30,7 +31,7 @@ export async function profileCollection(
   const pages: Page[] = [];
   if (records > 0)
     for (const offset of looks) {
-      const page = await chroma.page(address, { offset, limit: LOOK }, SAMPLED_PARTS);
+      const page = await lookAt(chroma, address, { offset, limit: LOOK });
       tally.add(page);
       pages.push(page);
     }
@@ -41,6 +42,16 @@ export async function profileCollection(
     firstId: first && first.length > 0 ? idAt(first, 0) : null,
     lastId: last && last.length > 0 ? idAt(last, last.length - 1) : null,
   };
+}
+
+/** Ids alone where the server fails at the rest: which record it cannot deliver is for the export to find. */
+async function lookAt(chroma: RecordSource, address: Address, range: { offset: number; limit: number }) {
+  try {
+    return await chroma.page(address, range, SAMPLED_PARTS);
+  } catch (error) {
+    if (error instanceof AnswerFailed) return chroma.page(address, range, []);
+    throw error;
+  }
 }
 
 class Tally {

@@ -44,8 +44,14 @@ export async function collectionChecksum(
   return { records: Math.max(rows, records), checksum: BigInt.asUintN(64, BigInt(sum)).toString() };
 }
 
+/** Records that are named of those whose columns differ from their metadata. */
+const NAMED = 100;
+
 /** Rows whose guide columns are not what their metadata says (src/copy/guide-columns.ts has the rule). */
-export async function guideColumnMismatches(client: pg.Client, schema: string): Promise<number> {
+export async function guideColumnMismatches(
+  client: pg.Client,
+  schema: string,
+): Promise<{ count: number; ids: string[] }> {
   const text = (column: string) =>
     `${column} is distinct from case jsonb_typeof(metadata -> '${column}') when 'string' then metadata ->> '${column}' end`;
   const integer = (column: string) =>
@@ -53,9 +59,19 @@ export async function guideColumnMismatches(client: pg.Client, schema: string): 
        and metadata ->> '${column}' ~ '^-?[0-9]{1,10}$'
        and (metadata ->> '${column}')::bigint between -2147483648 and 2147483647
        then (metadata ->> '${column}')::integer end`;
-  const { rows } = await client.query<{ count: number }>(
-    `select count(*) from ${pg.escapeIdentifier(schema)}.documents
+  const { rows } = await client.query<{ count: number; ids: string[] }>(
+    `select count(*), coalesce((array_agg(source_id order by source_id))[:${NAMED}], '{}') as ids
+       from ${pg.escapeIdentifier(schema)}.documents
       where ${[text('file_path'), text('language'), ...['chunk_index', 'start_line', 'end_line'].map(integer)].join(' or ')}`,
+  );
+  return rows[0]!;
+}
+
+/** Records whose vector has no direction: a cosine index leaves them out. */
+export async function countZeroVectors(client: pg.Client, layout: Layout, schema: string): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    `select count(*) from ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(layout.vectors)}
+      where vector_norm(embedding) = 0`,
   );
   return rows[0]?.count ?? 0;
 }

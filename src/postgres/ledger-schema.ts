@@ -2,12 +2,14 @@ import type pg from 'pg';
 import ledger from '../../sql/ledger/0001_ledger.sql';
 import plannedAt from '../../sql/ledger/0002_planned_at.sql';
 import layouts from '../../sql/ledger/0003_layouts.sql';
+import repairs from '../../sql/ledger/0004_repairs.sql';
 
 /** Forward only: a migration that was released is never changed, only followed by another. */
 const MIGRATIONS = [
   { number: 1, name: '0001_ledger', sql: ledger },
   { number: 2, name: '0002_planned_at', sql: plannedAt },
   { number: 3, name: '0003_layouts', sql: layouts },
+  { number: 4, name: '0004_repairs', sql: repairs },
 ];
 
 /** Any number; the same for all who migrate the ledger. */

@@ -171,9 +171,18 @@ export async function finishedShards(client: pg.Client, run: string): Promise<Se
   return new Set(rows.map(({ key }) => key));
 }
 
+/** Rejected records that were not repaired. */
 export async function countRejects(client: pg.Client, run: string): Promise<number> {
   const { rows } = await client.query<{ count: number }>(
-    'select count(*) from chroma_migration.rejects where run = $1',
+    'select count(*) from chroma_migration.rejects where run = $1 and repair is null',
+    [run],
+  );
+  return rows[0]?.count ?? 0;
+}
+
+async function countRepaired(client: pg.Client, run: string): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    'select count(*) from chroma_migration.rejects where run = $1 and repair is not null',
     [run],
   );
   return rows[0]?.count ?? 0;
@@ -190,7 +199,7 @@ export interface LedgerReject {
 export async function rejectsOf(client: pg.Client, run: string, limit: number): Promise<LedgerReject[]> {
   const { rows } = await client.query<LedgerReject>(
     `select schema, shard, source_id as id, reason, detail
-       from chroma_migration.rejects where run = $1 order by schema, record_offset limit $2`,
+       from chroma_migration.rejects where run = $1 and repair is null order by schema, record_offset limit $2`,
     [run, limit],
   );
   return rows;
@@ -265,6 +274,7 @@ export interface RunLedger {
   shards: ShardReport[];
   rejects: LedgerReject[];
   rejected: number;
+  repaired: number;
   indexBuilds: IndexBuildReport[];
   /** Schemas that this run published and in which its tables still are. */
   published: Set<string>;
@@ -303,6 +313,7 @@ export async function readRunLedger(
     shards: await shardReports(client, run),
     rejects: await rejectsOf(client, run, rejects),
     rejected: await countRejects(client, run),
+    repaired: await countRepaired(client, run),
     indexBuilds: await indexBuildReports(client, run),
     published: new Set(published.filter(({ live }) => live === run).map(({ schema }) => schema)),
     replaced: new Map(published.filter(({ live }) => live !== run).map(({ schema, live }) => [schema, live])),

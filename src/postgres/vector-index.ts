@@ -4,6 +4,16 @@ import type { CollectionPlan, Space } from '../contract.ts';
 const MOST_VECTOR = 2000;
 const MOST_HALFVEC = 4000;
 
+/** What is less than this is rounded to the largest number of half precision, 65,504. */
+const HALFVEC_OVERFLOW = 65_520;
+
+/** Whether the index of so many dimensions can hold the vector, and be asked for it. */
+export function fitsIndex(vector: Float32Array): boolean {
+  if (vector.length <= MOST_VECTOR || vector.length > MOST_HALFVEC) return true;
+  for (const component of vector) if (Math.abs(component) >= HALFVEC_OVERFLOW) return false;
+  return true;
+}
+
 /** How a collection's embeddings are indexed. */
 export interface VectorIndex {
   /** What is indexed, of a column or of a query. */

@@ -1,3 +1,4 @@
+import type { RejectPolicy } from '../contract.ts';
 import { type Content, clip, html, type Markup } from './html-markup.ts';
 import { count, counted, instant, milliseconds1970, NOT_KNOWN, seconds } from './html-numbers.ts';
 import { longTable, table } from './html-table.ts';
@@ -100,10 +101,10 @@ function inWords({ newValue, unit }: ParameterReport): string {
   return `${left >= 100 ? count(left) : Number(left.toFixed(1))} ${binary[power]}`;
 }
 
-export function rejects({ rejects, rejected, collections, status }: RunReport): Markup {
+export function rejects({ rejects, rejected, repaired, collections, status }: RunReport): Markup {
   const title = html`<h3>Rejected records</h3>`;
   if (rejected === 0)
-    return html`${title}<p>${status === 'failed' ? 'None was met before the run ended.' : 'None. Every record could be held as it is.'}</p>`;
+    return html`${title}<p>${status === 'failed' ? 'None was met before the run ended.' : `None. Every record could be held${repaired > 0 ? `, ${count(repaired)} of them repaired` : ' as it is'}.`}</p>`;
   const policy = collections.some(({ published }) => published)
     ? 'They were set aside and the rest was published, as asked for.'
     : 'By default a run with rejects publishes nothing; with --on-reject quarantine it publishes the rest.';
@@ -134,6 +135,12 @@ export function rejects({ rejects, rejected, collections, status }: RunReport): 
   }`;
 }
 
+const POLICIES: Record<RejectPolicy, string> = {
+  fail: 'fail the run',
+  quarantine: 'are set aside',
+  repair: 'are repaired where nothing need be guessed; others fail the run',
+};
+
 export function runFacts(report: RunReport): Markup {
   const { options, source, target } = report;
   const facts: [string, Content][] = [
@@ -147,7 +154,7 @@ export function runFacts(report: RunReport): Markup {
     ['Shards at a time', count(options.concurrency)],
     ['Format of shards', options.format],
     ['Index', options.index],
-    ['Rejected records', options.onReject === 'fail' ? 'fail the run' : 'are set aside'],
+    ['Rejected records', POLICIES[options.onReject]],
     ['Sampled searches', `${count(options.sampleSize)} a collection`],
     ['Tuning', options.tune],
   ];

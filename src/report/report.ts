@@ -19,6 +19,8 @@ export interface RunReport {
   rejects: { schema: string; shard: number; id: string; reason: RejectReason; detail: string }[];
   /** All rejects of the run; `rejects` lists the first 1,000. */
   rejected: number;
+  /** Rejects that were repaired, and are counted among the loaded records. */
+  repaired: number;
   indexBuilds: IndexBuildReport[];
   parameters: ParameterReport[];
   /** Wall seconds in which at least one shard or collection was in that phase; phases overlap. */

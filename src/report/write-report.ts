@@ -9,6 +9,7 @@ import {
 import { MigrationError, StoreRefused } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { readPlan } from '../plan/plan-file.ts';
+import { collectionSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { endRun, type RunLedger, readRunLedger } from '../postgres/ledger.ts';
 import { pgvectorWarnings } from '../postgres/pgvector-version.ts';
@@ -83,11 +84,14 @@ export async function collectReport(
       ...(ledger ? pgvectorWarnings(ledger.pgvectorVersion) : []),
       ...quarantined(plan, ledger),
       ...replaced(ledger),
+      ...repaired(ledger),
+      ...collections.flatMap(outsideOfIndexes),
     ],
     collections,
     shards: ledger?.shards ?? [],
     rejects: ledger?.rejects ?? [],
     rejected: ledger?.rejected ?? 0,
+    repaired: ledger?.repaired ?? 0,
     indexBuilds: ledger?.indexBuilds ?? [],
     parameters: (await asFarAsWhole(status, readJson<ParameterReport[]>(store, keys.parameters(run)))) ?? [],
     seconds: {
@@ -160,6 +164,31 @@ async function collectionReport(
     published: ledger?.published.has(plan.schema) ?? false,
   };
 }
+
+/** What arrived and is not in an index, or has none: searches are other than somebody may think. */
+function outsideOfIndexes({ plan, verification, indexes }: CollectionReport): string[] {
+  if (!verification) return [];
+  const { collection } = plan;
+  const missing = collectionSchema(plan, plan.schema).indexes.flatMap(({ name, condition }) =>
+    condition && !indexes.includes(name)
+      ? [`Collection "${collection}" has no ${name}, which is made only ${condition.reason}.`]
+      : [],
+  );
+  const zeros = verification.zeroVectors;
+  return zeros === 0
+    ? missing
+    : [
+        ...missing,
+        `${zeros} records of collection "${collection}" have zero vectors: they are in the table, and a cosine index does not hold them, so no search through it finds them.`,
+      ];
+}
+
+const repaired = (ledger: RunLedger | null): string[] =>
+  ledger && ledger.repaired > 0
+    ? [
+        `${ledger.repaired} records were repaired, NUL by U+2400: chroma_migration.rejects lists them with what Chroma sent.`,
+      ]
+    : [];
 
 const quarantined = (plan: Plan | null, ledger: RunLedger | null): string[] =>
   plan?.options.onReject === 'quarantine' && ledger && ledger.rejected > 0

@@ -4,13 +4,14 @@ import { requirePlan, requireShards } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
 import { countRejects, finishedShards } from '../postgres/ledger.ts';
 import { refuseRejects } from '../publish/reject-gate.ts';
+import { repairRejects } from '../repair/repair-rejects.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 
 /**
  * Asks the ledger, which is the truth, which shards of the plan are not in, and stores their list. Once all
- * are in it is the gate before the indexes: under the policy `fail` a run with rejects ends here, before
- * hours are spent on what will not be published.
+ * are in it is the gate before the indexes: rejects are repaired if the policy says so, and unless it is `quarantine`
+ * a run that has any left ends here, before hours are spent on what will not be published.
  *
  * @throws RecordsRejected
  */
@@ -23,6 +24,7 @@ export async function findUnfinishedShards(
   return database.withClient(`find unfinished ${run}`, async (client) => {
     const finished = await finishedShards(client, run);
     const unfinished = planned.filter(({ schema, number }) => !finished.has(`${schema}/${number}`));
+    if (unfinished.length === 0 && plan.options.onReject === 'repair') await repairRejects(client, plan, log);
     const rejected = await countRejects(client, run);
     log.info('shards in the ledger', {
       run,
@@ -31,7 +33,7 @@ export async function findUnfinishedShards(
       rejected,
     });
     await store.writeText(keys.unfinished(run), JSON.stringify(unfinished));
-    if (unfinished.length === 0 && rejected > 0 && plan.options.onReject === 'fail')
+    if (unfinished.length === 0 && rejected > 0 && plan.options.onReject !== 'quarantine')
       await refuseRejects(client, run, rejected);
     return { unfinished: unfinished.length, unfinishedKey: keys.unfinished(run), rejected };
   });

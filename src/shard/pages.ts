@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ALL_PARTS, type Include } from '../chroma/chroma-source.ts';
-import { AnswerFailed, AnswerTooLarge } from '../chroma/http.ts';
+import { AnswerFailed, AnswerTooLarge, type Room, TooManyAsked } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
 import { type Page, scanPage } from '../chroma/scan-page.ts';
 import type { ShardItem } from '../contract.ts';
@@ -21,9 +21,20 @@ const PAGES_AHEAD = 2 * READERS;
  */
 const LARGEST_PAGE_BYTES = 64 * 1024 * 1024;
 
+/** Records of one shard that the server may fail to deliver; of more, it is the server that must be mended. */
+const MOST_UNDELIVERABLE = 100;
+/** A page has failed four times before it is asked for in pieces. */
+const TRIES_OF_A_PIECE = 2;
+
 interface Range {
   offset: number;
   limit: number;
+}
+
+interface Answer {
+  bytes: Buffer;
+  /** Why its one record did not come whole. */
+  fault: string | null;
 }
 
 /** Pages in Chroma's order. A page and what points into it are valid until the next is asked for. */
@@ -33,21 +44,18 @@ export async function* pagesInOrder(
   largestPageBytes = LARGEST_PAGE_BYTES,
 ): AsyncGenerator<Page> {
   const memory = new PageMemory();
+  const reader = new PageReader(chroma, shard, memory, largestPageBytes);
   const end = shard.offset + shard.records;
   const ahead: { range: Range; answer: Promise<Buffer> }[] = [];
-  let readers = 0;
+  let asked = 0;
   let next = shard.offset;
-  const fetch = (range: Range, parts: readonly Include[] = ALL_PARTS) => {
-    const largest = range.limit > 1 ? { maxBytes: largestPageBytes } : {};
-    return chroma.pageBytes(shard, range, parts, { allocate: memory.take, ...largest });
-  };
   const ask = () => {
-    while (readers < READERS && ahead.length < PAGES_AHEAD && next < end) {
-      const range = { offset: next, limit: Math.min(shard.pageSize, end - next) };
+    while (asked < reader.readers && ahead.length < PAGES_AHEAD && next < end) {
+      const range = { offset: next, limit: Math.min(reader.pageSize, end - next) };
       next += range.limit;
-      readers++;
-      const answer = fetch(range).finally(() => {
-        readers--;
+      asked++;
+      const answer = reader.fetch(range).finally(() => {
+        asked--;
         ask();
       });
       // A page that fails while an earlier one is awaited must not end the process.
@@ -60,8 +68,10 @@ export async function* pagesInOrder(
       ask();
       const first = ahead.shift();
       if (!first) return;
-      for await (const bytes of inPieces(first.range, first.answer, fetch)) {
-        yield scanPage(bytes, memory.components(shard.pageSize * shard.dimension));
+      for await (const { bytes, fault } of reader.inPieces(first.range, first.answer)) {
+        const page = scanPage(bytes, memory.components(shard.pageSize * shard.dimension));
+        page.fault = fault;
+        yield page;
         memory.giveBack(bytes);
       }
     }
@@ -71,42 +81,78 @@ export async function* pagesInOrder(
   }
 }
 
-type Fetch = (range: Range, parts?: readonly Include[]) => Promise<Buffer>;
+/** Asks for the pages of one shard, and for fewer records or fewer pages at a time where the server wants it so. */
+class PageReader {
+  pageSize: number;
+  readers = READERS;
+  readonly #chroma: RecordSource;
+  readonly #shard: ShardItem;
+  readonly #memory: PageMemory;
+  readonly #largestPageBytes: number;
+  #undeliverable = 0;
 
-/**
- * The answer, or those to halves of its range, one after the other, where it is too large, or where the server fails at
- * one of its records and with it at the whole page (chroma-core/chroma#2912). That record comes without its embedding
- * and is rejected.
- */
-async function* inPieces(range: Range, answer: Promise<Buffer>, fetch: Fetch): AsyncGenerator<Buffer> {
-  const { offset, limit } = range;
-  const bytes = await answer.catch(async (error) => {
-    if (error instanceof AnswerTooLarge && limit > 1) return null;
-    if (!(error instanceof AnswerFailed)) throw error;
-    if (limit === 1) return fetchWithoutEmbedding(range, fetch);
-    // A server that has trouble with all that it is asked is not asked a thousand times more.
-    await fetch(range, []);
-    return null;
-  });
-  if (bytes) return yield bytes;
-  const half = Math.ceil(limit / 2);
-  for (const piece of [
-    { offset, limit: half },
-    { offset: offset + half, limit: limit - half },
-  ])
-    yield* inPieces(piece, fetch(piece), fetch);
-}
+  constructor(chroma: RecordSource, shard: ShardItem, memory: PageMemory, largestPageBytes: number) {
+    this.#chroma = chroma;
+    this.#shard = shard;
+    this.#memory = memory;
+    this.#largestPageBytes = largestPageBytes;
+    this.pageSize = shard.pageSize;
+  }
 
-/** One record of which the server could not tell all. Once it tells the rest it is asked for all again: it may have had a bad moment. */
-async function fetchWithoutEmbedding(range: Range, fetch: Fetch): Promise<Buffer> {
-  const ifItFails = (otherwise: () => Promise<Buffer>) => (error: unknown) => {
-    if (!(error instanceof AnswerFailed)) throw error;
-    return otherwise();
-  };
-  const rest = await fetch(range, ['documents', 'metadatas', 'uris']).catch(
-    ifItFails(() => fetch(range, [])),
-  );
-  return fetch(range).catch(ifItFails(async () => rest));
+  fetch(range: Range, include: readonly Include[] = ALL_PARTS, room: Room = {}): Promise<Buffer> {
+    const largest = range.limit > 1 ? { maxBytes: this.#largestPageBytes } : {};
+    const onThrottled = () => {
+      this.readers = Math.max(1, this.readers - 1);
+    };
+    return this.#chroma.pageBytes(this.#shard, range, include, {
+      ...{ allocate: this.#memory.take, onThrottled },
+      ...largest,
+      ...room,
+    });
+  }
+
+  /**
+   * The answer, or those to pieces of its range, one after the other, where it is too large or the server fails at it:
+   * one record that it cannot deliver makes it fail at the whole page (chroma-core/chroma#2912).
+   */
+  async *inPieces(range: Range, answer: Promise<Buffer>): AsyncGenerator<Answer> {
+    let pieceLimit = Math.ceil(range.limit / 2);
+    const whole = await answer.catch(async (error): Promise<Answer | null> => {
+      if (error instanceof TooManyAsked && error.limit < range.limit) {
+        pieceLimit = error.limit;
+        this.pageSize = Math.min(this.pageSize, error.limit);
+        return null;
+      }
+      if (range.limit > 1 && error instanceof AnswerTooLarge) return null;
+      if (!(error instanceof AnswerFailed)) throw error;
+      if (range.limit === 1) return this.#withoutParts(range, error);
+      // A server that has trouble with all that it is asked is not asked a thousand times more.
+      await this.fetch(range, []);
+      return null;
+    });
+    if (whole) return yield Buffer.isBuffer(whole) ? { bytes: whole, fault: null } : whole;
+    for (let at = 0; at < range.limit; at += pieceLimit) {
+      const piece = { offset: range.offset + at, limit: Math.min(pieceLimit, range.limit - at) };
+      yield* this.inPieces(piece, this.fetch(piece, ALL_PARTS, { tries: TRIES_OF_A_PIECE }));
+    }
+  }
+
+  /**
+   * What the server can deliver of one record. Once it tells the rest it is asked for all again: it may have had a bad
+   * moment. @throws AnswerFailed if it does not even tell the id: then it is down
+   */
+  async #withoutParts(range: Range, error: AnswerFailed): Promise<Answer> {
+    if (++this.#undeliverable > MOST_UNDELIVERABLE) throw error;
+    const asked = (include?: readonly Include[]) => this.fetch(range, include, { tries: TRIES_OF_A_PIECE });
+    const ifItFails = (otherwise: () => Promise<Buffer>) => (failed: unknown) => {
+      if (!(failed instanceof AnswerFailed)) throw failed;
+      return otherwise();
+    };
+    const rest = await asked(['documents', 'metadatas', 'uris']).catch(ifItFails(() => asked([])));
+    const bytes = await asked().catch(ifItFails(async () => rest));
+    const fault = bytes === rest ? `Chroma cannot deliver the record: ${error.message}` : null;
+    return { bytes, fault };
+  }
 }
 
 /** SHA-256 of an id's JSON text, as the plan keeps it for a shard's borders. */

@@ -52,7 +52,7 @@ export interface SearchTarget {
  * both against the exact answer, distances, latency, and EXPLAIN's word that the index is used. Where the
  * recall is below Chroma's, `hnsw.ef_search` is doubled until it is not.
  *
- * @param client a connection of its own: session settings are changed
+ * @param client not within a transaction; `hnsw.ef_search` is the database's again afterwards
  */
 export async function compareSearches(
   client: pg.Client,
@@ -79,6 +79,9 @@ export async function compareSearches(
     found = await indexedAnswers(client, target, queries, efSearch);
   }
   const first = queries[0];
+  const indexUsed =
+    indexName && first ? await usesIndex(client, target.schema, first.embedding, indexName) : null;
+  await client.query('reset hnsw.ef_search');
   return {
     sampled: queries.length,
     recallAt10: meanRecall(found.answers, exact),
@@ -89,7 +92,7 @@ export async function compareSearches(
     chromaLatencyMilliseconds: isAnswered
       ? sorted(samples.queries.map(({ milliseconds }) => milliseconds))
       : [],
-    indexUsed: indexName && first ? await usesIndex(client, target.schema, first.embedding, indexName) : null,
+    indexUsed,
     indexName,
   };
 }

@@ -9,6 +9,7 @@ import { recordUuid, uuidBytes } from '../copy/record-id.ts';
 import { TABLE_ROWS } from '../copy/table-rows.ts';
 import { digestsQuery } from '../postgres/digest.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
+import type { RepairedRow } from '../repair/ledger.ts';
 import { keys } from '../store/keys.ts';
 import { ObjectMissing, type ShardStore } from '../store/store.ts';
 import type { Verification } from './verification.ts';
@@ -25,6 +26,8 @@ export interface Exported {
   collection: CollectionPlan;
   run: string;
   shards: readonly number[];
+  /** Records that are in none of them, since they were repaired later. */
+  repaired: readonly RepairedRow[];
 }
 
 /**
@@ -39,13 +42,17 @@ export async function findDiffering(
   exported: Exported,
   target: string,
 ): Promise<Verification['differing']> {
-  const { collection, run, shards } = exported;
+  const { collection, run, shards, repaired } = exported;
   await client.query('create temporary table exported (id uuid, digest bigint)');
   for (const shard of shards) {
     const copy = client.query(copyFrom('copy exported from stdin (format binary)'));
     const digests = await store.read(keys.digests(run, collection.schema, shard));
     await pipeline(Readable.from(digestRows(digests)), copy);
   }
+  await client.query('insert into exported select * from unnest($1::uuid[], $2::bigint[])', [
+    repaired.map(({ rowId }) => rowId),
+    repaired.map(({ digest }) => digest),
+  ]);
   await findStored(client, collection, target);
   const { rows } = await client.query<{
     kind: keyof Verification['differing'];
@@ -55,7 +62,8 @@ export async function findDiffering(
     `with compared as (
        select coalesce(e.id, s.id) as id, s.source_id,
               case when s.id is null then 'missing' when e.id is null then 'unexpected' else 'changed' end as kind
-         from (select * from exported e where not exists (select from agreeing a where a.digest = e.digest)) e
+         from (select id from (${placed('exported')}) e
+                where not exists (select from agreeing a where (a.digest, a.place) = (e.digest, e.place))) e
          full join stored s on s.id = e.id)
      select kind, id, source_id from
        (select *, row_number() over (partition by kind order by id) as place from compared) ranked
@@ -64,21 +72,27 @@ export async function findDiffering(
   await client.query('drop table exported, stored, agreeing');
   const missing = rows.filter(({ kind }) => kind === 'missing').map(({ id }) => id);
   const named = await namesOf(store, exported, missing);
+  for (const { rowId, id } of repaired) named.set(rowId, id);
   const of = (kind: string) =>
     rows.filter((row) => row.kind === kind).map((row) => row.source_id ?? named.get(row.id) ?? row.id);
   return { missing: of('missing'), unexpected: of('unexpected'), changed: of('changed') };
 }
 
+/** Rows with their place among those of the same digest: a record that is there twice agrees once. */
+const placed = (rows: string): string =>
+  `select *, row_number() over (partition by digest) as place from ${rows}`;
+
 /**
- * Makes temporary tables: `agreeing`, digests that both sides have, and `stored`, the records of the target's tables with
- * another. Not every layout keeps the id that the exporter noted, so it is made of the record's again.
+ * Makes temporary tables: `agreeing`, digests that both sides have, as often as both have them, and `stored`, what the
+ * target's tables hold besides. Not every layout keeps the id that the exporter noted, so it is made of the record's again.
  */
 async function findStored(client: pg.Client, collection: CollectionPlan, target: string): Promise<void> {
   const namespace = uuidBytes(collection.collectionId);
   await client.query(
-    `create temporary table stored as ${digestsQuery(layoutOf(collection), target)};
-     create temporary table agreeing as select digest from exported intersect select digest from stored;
-     delete from stored s using agreeing a where a.digest = s.digest;
+    `create temporary table stored as ${placed(`(${digestsQuery(layoutOf(collection), target)}) digested`)};
+     create temporary table agreeing as
+       select digest, place from (${placed('exported')}) e intersect select digest, place from stored;
+     delete from stored s using agreeing a where (a.digest, a.place) = (s.digest, s.place);
      alter table stored add column id uuid, add column number bigint generated always as identity`,
   );
   for (let from = 1; ; from += BATCH) {

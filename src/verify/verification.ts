@@ -15,6 +15,8 @@ export interface Verification {
   differing: { missing: string[]; unexpected: string[]; changed: string[] };
   /** Rows whose guide columns (file_path, chunk_index, …) are not what their metadata says. */
   metadataMismatches: number;
+  /** Records with a vector of zeros, which a cosine index does not hold; 0 in other spaces. */
+  zeroVectors: number;
   searches: {
     sampled: number;
     /** Mean share of the exact ten nearest that were found, 0 to 1; null if nothing was sampled. */

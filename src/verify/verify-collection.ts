@@ -11,10 +11,11 @@ import { StoreRefused, VerificationFailed } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { requireCollectionPlan } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
-import { collectionChecksum, guideColumnMismatches } from '../postgres/digest.ts';
+import { collectionChecksum, countZeroVectors, guideColumnMismatches } from '../postgres/digest.ts';
 import type { Layout } from '../postgres/layouts/layout.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { forgetVerified, recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
+import { type RepairedRow, repairedRows } from '../repair/ledger.ts';
 import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
@@ -38,6 +39,8 @@ export interface Expected {
   checksum: string;
   /** Numbers of the shards whose digests the store has. */
   shards: number[];
+  /** Records whose digests it has not: those that were repaired after the export. */
+  repaired: readonly RepairedRow[];
 }
 
 /**
@@ -56,11 +59,11 @@ export async function verifyCollection(
   const verification = await inspect(context, expected, target);
   await context.store.writeText(keys.verification(run, schema), `${JSON.stringify(verification, null, 2)}\n`);
   if (!verification.verified) {
-    await context.database.withClient(`verify ${run}`, (client) => forgetVerified(client, run, schema));
+    await context.database.withKeptClient(`verify ${run}`, (client) => forgetVerified(client, run, schema));
     throw verificationFailed([verification]);
   }
   const { checksum, records, searches } = verification;
-  await context.database.withClient(`verify ${run}`, (client) =>
+  await context.database.withKeptClient(`verify ${run}`, (client) =>
     recordVerified(client, { run, schema, sourceChecksum: checksum.source, targetChecksum: checksum.target }),
   );
   context.log.info('collection verified', { run, schema, records: records.target });
@@ -74,7 +77,7 @@ async function expectedOf(
   schema: string,
 ): Promise<Expected & { target: string }> {
   const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
-  return database.withClient(`verify ${plan.run}`, async (client) => {
+  return database.withKeptClient(`verify ${plan.run}`, async (client) => {
     const shards = await shardsOf(client, plan.run, schema);
     return {
       plan,
@@ -84,6 +87,7 @@ async function expectedOf(
       rejected: shards.reduce((sum, shard) => sum + shard.rejected, 0),
       checksum: addChecksums(shards.map(({ checksum }) => checksum)),
       shards: shards.map(({ number }) => number),
+      repaired: await repairedRows(client, plan.run, schema),
     };
   });
 }
@@ -94,7 +98,7 @@ async function expectedOf(
  */
 export async function inspect(
   { database, store, log }: VerifyContext,
-  { plan, collection, loaded, rejected, checksum: source, shards }: Expected,
+  { plan, collection, loaded, rejected, checksum: source, shards, repaired }: Expected,
   target: string,
 ): Promise<Verification> {
   const startedAt = new Date().toISOString();
@@ -102,12 +106,15 @@ export async function inspect(
   const { schema } = collection;
   const layout = layoutOf(collection);
   const samples = await readSamples(store, run, schema);
-  return database.withClient(`verify ${run}`, async (client) => {
+  return database.withKeptClient(`verify ${run}`, async (client) => {
     reportProgress(log, { phase: 'verify', schema, records: 0 });
     const found = await collectionChecksum(client, layout, target);
     reportProgress(log, { phase: 'verify', schema, records: found.records });
     const dimension = { source: collection.dimension, target: await columnDimension(client, layout, target) };
-    const metadataMismatches = layout.hasGuideColumns ? await guideColumnMismatches(client, target) : 0;
+    const columns = layout.hasGuideColumns
+      ? await guideColumnMismatches(client, target)
+      : { count: 0, ids: [] };
+    const zeroVectors = collection.space === 'cosine' ? await countZeroVectors(client, layout, target) : 0;
     const records = {
       source: samples.records,
       planned: collection.records,
@@ -117,11 +124,13 @@ export async function inspect(
     };
     const checksum = { source, target: found.checksum };
     const equal = found.records === loaded && found.checksum === source;
-    const differing = equal
+    const unlike = equal
       ? { missing: [], unexpected: [], changed: [] }
-      : await findDiffering(client, store, { collection, run, shards }, target);
+      : await findDiffering(client, store, { collection, run, shards, repaired }, target);
+    const differing = { ...unlike, changed: [...new Set([...unlike.changed, ...columns.ids])] };
     const searches = await compareSearches(client, searchTarget(collection, target), samples);
-    const finding = { records, dimension, checksum, differing, metadataMismatches, searches };
+    const metadataMismatches = columns.count;
+    const finding = { records, dimension, checksum, differing, metadataMismatches, zeroVectors, searches };
     const mismatches = mismatchesOf(collection, finding);
     return {
       ...{ run, schema, collection: collection.collection, verified: mismatches.length === 0 },
@@ -149,7 +158,7 @@ async function readSamples(store: ShardStore, run: string, schema: string): Prom
 
 type Finding = Pick<
   Verification,
-  'records' | 'dimension' | 'checksum' | 'differing' | 'metadataMismatches' | 'searches'
+  'records' | 'dimension' | 'checksum' | 'differing' | 'metadataMismatches' | 'zeroVectors' | 'searches'
 >;
 
 function mismatchesOf({ collection, dimension: planned }: CollectionPlan, finding: Finding): string[] {

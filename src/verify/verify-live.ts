@@ -1,13 +1,17 @@
 import { Readable } from 'node:stream';
 import pMap from 'p-map';
 import type { RecordSource } from '../chroma/record-source.ts';
-import type { CollectionPlan, LayoutName, Plan, ShardItem } from '../contract.ts';
+import { scanLines } from '../chroma/scan-lines.ts';
+import type { CollectionPlan, LayoutName, Plan, Reject, ShardItem } from '../contract.ts';
 import { addChecksums } from '../copy/digest.ts';
+import { uuidText } from '../copy/record-id.ts';
 import { ShardEncoder } from '../copy/shard-encoder.ts';
 import { VerificationFailed } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import type { Database } from '../postgres/database.ts';
 import { liveLayouts } from '../postgres/live-layouts.ts';
+import { liveRepairs } from '../repair/ledger.ts';
+import { repairRecord } from '../repair/repair-record.ts';
 import { checkUnchanged } from '../shard/export-shard.ts';
 import { idAt, pagesInOrder } from '../shard/pages.ts';
 import { Ticker } from '../shard/ticker.ts';
@@ -38,7 +42,8 @@ interface ShardSum {
 
 /**
  * Verifies the live tables at any later time: reads every record of Chroma again and compares it with what
- * the tables hold now. Needs neither the run's store nor its ledger, and changes nothing on either side.
+ * the tables hold now. Needs neither the run's store nor its ledger, which only tells what was repaired, and changes
+ * nothing on either side.
  *
  * @param plan a fresh plan of the source, already in `store` with its shards
  * @throws VerificationFailed if a collection has no tables at all
@@ -80,7 +85,8 @@ async function verifyOne(
 ): Promise<Verification> {
   const { schema } = collection;
   const shards = allShards.filter((shard) => shard.schema === schema);
-  const sums = await pMap(shards, (shard) => digestShard(context, shard), { concurrency: 2 });
+  const repairs = await context.database.withClient('verify', (client) => liveRepairs(client, schema));
+  const sums = await pMap(shards, (shard) => digestShard(context, shard, repairs), { concurrency: 2 });
   await sampleSearches(context, { run: plan.run, schema });
   const rejected = sums.reduce((sum, shard) => sum + shard.rejected, 0);
   const read = sums.reduce((sum, shard) => sum + shard.read, 0);
@@ -88,13 +94,20 @@ async function verifyOne(
   const numbers = sums.map(({ number }) => number);
   return inspect(
     context,
-    { plan, collection, loaded: read - rejected, rejected, checksum, shards: numbers },
+    { plan, collection, loaded: read - rejected, rejected, checksum, shards: numbers, repaired: [] },
     schema,
   );
 }
 
-/** Reads a shard and keeps nothing of it but its digests. */
-async function digestShard({ chroma, store, log }: VerifyLiveContext, shard: ShardItem): Promise<ShardSum> {
+/**
+ * Reads a shard and keeps nothing of it but its digests.
+ * @param repairs row ids of the records that the tables hold repaired
+ */
+async function digestShard(
+  { chroma, store, log }: VerifyLiveContext,
+  shard: ShardItem,
+  repairs: ReadonlySet<string>,
+): Promise<ShardSum> {
   const encoder = new ShardEncoder(shard, 'digests');
   const { schema, number } = shard;
   let read = 0;
@@ -112,12 +125,28 @@ async function digestShard({ chroma, store, log }: VerifyLiveContext, shard: Sha
       }
       const encoded = encoder.encode(page, shard.offset + read);
       read += page.length;
-      rejected += encoded.rejects.length;
+      const digests = [encoded.digests, ...repairedDigests(encoder, shard, encoded.rejects, repairs)];
+      rejected += encoded.rejects.length + 1 - digests.length;
       ticker.tick();
-      yield encoded.digests;
+      yield* digests;
     }
     checkUnchanged(shard, read, firstId, lastId);
   };
   await store.write(keys.digests(shard.run, schema, number), Readable.from(digests()));
   return { number, read, rejected, checksum: encoder.checksum().toString() };
+}
+
+/** Digests of the rejects that the tables hold repaired. */
+function repairedDigests(
+  encoder: ShardEncoder,
+  { collectionId }: ShardItem,
+  rejects: readonly Reject[],
+  repairs: ReadonlySet<string>,
+): Buffer[] {
+  if (repairs.size === 0) return [];
+  return rejects.flatMap(({ record, offset }) => {
+    const repaired = repairRecord(record, collectionId);
+    if (!repaired || !repairs.has(uuidText(repaired.rowId))) return [];
+    return [encoder.encode(scanLines(Buffer.from(repaired.json)), offset).digests];
+  });
 }

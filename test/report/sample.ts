@@ -69,6 +69,7 @@ export function sampleCollection(
     mismatches: [],
     differing: { missing: [], unexpected: [], changed: [] },
     metadataMismatches: 0,
+    zeroVectors: 0,
     searches: {
       sampled: 50,
       efSearch: 100,
@@ -201,6 +202,7 @@ export function sampleReport(overrides: Partial<RunReport> = {}): RunReport {
       },
     ],
     rejected: 3,
+    repaired: 0,
     indexBuilds: collections.flatMap(({ plan }, index) => [
       {
         schema: plan.schema,
@@ -274,6 +276,7 @@ export function emptyReport(overrides: Partial<RunReport> = {}): RunReport {
     shards: [],
     rejects: [],
     rejected: 0,
+    repaired: 0,
     indexBuilds: [],
     parameters: [],
     seconds: { total: 0, export: 0, import: 0, index: 0, verify: 0 },
@@ -339,6 +342,7 @@ export function hugeReport(collections: number, shardsEach: number): RunReport {
     indexBuilds: [],
     rejects: [],
     rejected: 0,
+    repaired: 0,
     seconds: { total: 5200, export: 5000, import: 4900, index: 60, verify: 80 },
   });
 }

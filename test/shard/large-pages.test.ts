@@ -70,7 +70,7 @@ test('a record at which the server fails comes without its embedding, all others
   }
   assert.equal(written, RECORDS - 1);
   const [{ id, offset, reason, record } = {} as Reject, ...others] = rejects;
-  assert.deepEqual([id, offset, reason, others], ['record 17', 17, 'embedding-missing', []]);
+  assert.deepEqual([id, offset, reason, others], ['record 17', 17, 'undeliverable', []]);
   assert.match(record, /"text 17"/);
   await source.close();
   failing.close();

@@ -1,0 +1,46 @@
+import type { RejectReason } from '../contract.ts';
+import { recordUuid, uuidBytes } from '../copy/record-id.ts';
+
+/** A rejected record in a form that Postgres can hold. */
+export interface RepairedRecord {
+  /** One line of JSON (`id`, `document`, `metadata`, `uri`, `embedding`). */
+  json: string;
+  /** Its id as the tables have it. */
+  id: string;
+  /** Id of its rows, 16 bytes: made of that, as of any record's. */
+  rowId: Buffer;
+  /** What was done, for a person. */
+  repair: string;
+}
+
+/**
+ * Reasons that can be repaired without guessing: U+2400 is Unicode's picture of NUL and stands for nothing else. What
+ * half a surrogate pair, a null in a vector or a missing vector should have been, nobody can know.
+ */
+export const REPAIRABLE: readonly RejectReason[] = [
+  'nul-in-id',
+  'nul-in-document',
+  'nul-in-uri',
+  'nul-in-metadata',
+];
+
+/** `\u0000` in JSON text: behind an even number of backslashes, of which each two are one that is meant. */
+const ESCAPED_NUL = /(?<!\\)((?:\\\\)*)\\u0000/g;
+
+/**
+ * Replaces each NUL by U+2400.
+ * @param record the record's JSON text as Chroma sent it
+ * @returns null if two keys of its metadata would become one
+ */
+export function repairRecord(record: string, collectionId: string): RepairedRecord | null {
+  const sent = JSON.parse(record) as { id: string; metadata: Record<string, unknown> | null };
+  // One after the other: of two that touch, the first match ends where the second begins.
+  const json = record.replaceAll(ESCAPED_NUL, '$1\\u2400');
+  const kept = JSON.parse(json) as typeof sent;
+  if (Object.keys(sent.metadata ?? {}).length !== Object.keys(kept.metadata ?? {}).length) return null;
+  return {
+    ...{ json, id: kept.id },
+    rowId: recordUuid(Buffer.from(kept.id), uuidBytes(collectionId)),
+    repair: 'NUL → U+2400',
+  };
+}
