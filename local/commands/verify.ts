@@ -10,6 +10,7 @@ import { storePlan } from '../../src/plan/store-plan.ts';
 import { FileStore } from '../../src/store/file-store.ts';
 import type { Verification } from '../../src/verify/verification.ts';
 import { verifyLive } from '../../src/verify/verify-live.ts';
+import { serveSource } from '../chroma-folder.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
 import type { Values } from '../command-line/options.ts';
 import { consoleLog } from '../console-log.ts';
@@ -22,17 +23,17 @@ import {
   openSource,
   openTarget,
   outputOptions,
+  readableSourceOptions,
   requestOf,
   runOptions,
   selectionOptions,
-  sourceOptions,
   targetOptions,
 } from '../source-options.ts';
-import { alignedTable } from '../summary.ts';
+import { verificationText } from '../verification-text.ts';
 
 const { collections, tenants, databases, schema } = selectionOptions;
 const options = {
-  ...{ ...sourceOptions, ...targetOptions, collections, tenants, databases, schema },
+  ...{ ...readableSourceOptions, ...targetOptions, collections, tenants, databases, schema },
   sampleSize: runOptions.sampleSize,
   ...outputOptions,
 };
@@ -46,9 +47,11 @@ export const verify: Command<typeof options> = {
   output: verifyOutput,
   examples: [
     'chroma-to-pgvector verify --source http://localhost:8000 --target postgres://user@localhost/vectors',
+    'chroma-to-pgvector verify --source http://localhost:8000 --target postgres://user@localhost/vectors --sample-size 100 --json',
   ],
   async run(values) {
-    const chroma = openSource(values);
+    const source = await serveSource(values.source as string);
+    const chroma = openSource({ ...values, source: source.url });
     const folder = await mkdtemp(join(tmpdir(), 'chroma-to-pgvector-verify-'));
     // Not before: what was under way when somebody interrupted it may still write there.
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -65,6 +68,7 @@ export const verify: Command<typeof options> = {
       display?.stop();
       interrupt.release();
       await chroma.close();
+      await source.stop();
     }
   },
 };
@@ -93,23 +97,4 @@ async function verifyAll(
     },
   };
   return verifyLive({ chroma, database, store, log }, made.plan, made.shards);
-}
-
-const count = new Intl.NumberFormat('en');
-
-function verificationText(verifications: Verification[]): string {
-  const rows = verifications.map(({ collection, verified, records, checksum, searches }) => [
-    collection,
-    verified ? 'verified' : 'DIFFERS',
-    `${count.format(records.target)} of ${count.format(records.loaded)}`,
-    checksum.source === checksum.target ? 'equal' : 'DIFFER',
-    searches.recallAt10 === null ? '–' : searches.recallAt10.toFixed(3),
-  ]);
-  const mismatches = verifications.flatMap(({ collection, mismatches: said }) =>
-    said.map((sentence) => `${collection}: ${sentence}`),
-  );
-  return [
-    ...alignedTable([['collection', '', 'records', 'checksums', 'recall@10'], ...rows], 2),
-    ...mismatches,
-  ].join('\n');
 }

@@ -84,6 +84,7 @@ export async function compareSearches(
   await client.query('reset hnsw.ef_search');
   return {
     sampled: queries.length,
+    neighbours: neighboursFound(found.answers, exact),
     recallAt10: meanRecall(found.answers, exact),
     chromaRecallAt10,
     largestDistanceDifference: largestDifference(chroma, exact),
@@ -199,14 +200,32 @@ async function usesIndex(
 export function meanRecall(answers: Answer[], exact: Answer[]): number | null {
   const shares = exact.flatMap((truth, query) => {
     const answer = answers[query];
-    if (!answer || truth.ids.length === 0) return [];
-    const nearest = new Set(truth.ids);
-    const farthest = truth.distances.at(-1) as number;
-    const limit = farthest + DISTANCE_TOLERANCE * Math.max(1, Math.abs(farthest));
-    const hits = answer.ids.filter((id, at) => nearest.has(id) || (answer.distances[at] as number) <= limit);
-    return [Math.min(1, hits.length / truth.ids.length)];
+    return answer && truth.ids.length > 0 ? [hits(answer, truth) / truth.ids.length] : [];
   });
   return shares.length === 0 ? null : shares.reduce((sum, share) => sum + share, 0) / shares.length;
+}
+
+/** How many of the exact nearest were found in all, and in how many searches the very nearest. */
+function neighboursFound(answers: Answer[], exact: Answer[]): Verification['searches']['neighbours'] {
+  const sum = { successful: 0, found: 0, wanted: 0 };
+  exact.forEach((truth, query) => {
+    const answer = answers[query];
+    if (!answer || truth.ids.length === 0) return;
+    sum.found += hits(answer, truth);
+    sum.wanted += truth.ids.length;
+    const nearest = { ids: truth.ids.slice(0, 1), distances: truth.distances.slice(0, 1) };
+    if (hits(answer, nearest) > 0) sum.successful++;
+  });
+  return sum;
+}
+
+/** Of the exact nearest, as many as the answer has; one as near as the last of them counts. */
+function hits(answer: Answer, truth: Answer): number {
+  const nearest = new Set(truth.ids);
+  const farthest = truth.distances.at(-1) as number;
+  const limit = farthest + DISTANCE_TOLERANCE * Math.max(1, Math.abs(farthest));
+  const found = answer.ids.filter((id, at) => nearest.has(id) || (answer.distances[at] as number) <= limit);
+  return Math.min(truth.ids.length, found.length);
 }
 
 const below = (recall: number | null, peer: number | null) =>

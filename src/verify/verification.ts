@@ -19,6 +19,8 @@ export interface Verification {
   zeroVectors: number;
   searches: {
     sampled: number;
+    /** Of the exact nearest how many were found, and in how many searches the very nearest. */
+    neighbours: { successful: number; found: number; wanted: number };
     /** Mean share of the exact ten nearest that were found, 0 to 1; null if nothing was sampled. */
     recallAt10: number | null;
     chromaRecallAt10: number | null;

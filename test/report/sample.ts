@@ -76,6 +76,7 @@ export function sampleCollection(
       recallAt10: recall,
       chromaRecallAt10: Math.min(1, recall + 0.004 - random() * 0.01),
       largestDistanceDifference: 1e-7,
+      neighbours: { successful: 50, found: 500, wanted: 500 },
       latencyMilliseconds: milliseconds(plan.dimension === 1536 ? 2.4 : 1.1),
       chromaLatencyMilliseconds: milliseconds(9),
       indexUsed: true,
