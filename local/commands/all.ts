@@ -6,11 +6,12 @@ import { importCommand } from './import.ts';
 import { migrate } from './migrate.ts';
 import { plan } from './plan.ts';
 import { rollback } from './rollback.ts';
+import { test } from './test.ts';
 import { tune } from './tune.ts';
 import { verify } from './verify.ts';
 
 /** All commands; the first one runs where none is named. Each command's own options are known to it alone. */
 export const commands = [
   ...[demo, migrate, plan, exportCommand, importCommand],
-  ...[verify, tune, bench, rollback],
+  ...[verify, test, tune, bench, rollback],
 ] as unknown as [Command, ...Command[]];

@@ -17,6 +17,11 @@ export function configured<V extends Record<string, unknown>>(options: Options, 
   const { chromadb, database } = config?.fields ?? {};
   const filled: Record<string, unknown> = { ...values };
   const mistakes: string[] = [];
+  // Where something else than the configuration would do too, the command itself knows what it needs.
+  const isNeeded = (name: string) => {
+    const { required = false } = options[name] ?? {};
+    return typeof required === 'boolean' ? required : required.length === 1;
+  };
   const lacks = (option: string, section: string) =>
     `--${option} is missing, and ${config ? `${config.path} has no ${section}` : 'there is no --config'}`;
   if ('source' in options && options.source?.required !== true) {
@@ -25,7 +30,7 @@ export function configured<V extends Record<string, unknown>>(options: Options, 
     filled.source = source ?? (asked && !config ? LOCAL_CHROMA : undefined);
     filled.sourceHeader = values.sourceHeader ?? chromadb?.headers;
     const isServer = /^https?:/.test(String(filled.source));
-    if (filled.source === undefined) options.source?.required && mistakes.push(lacks('source', 'chromadb'));
+    if (filled.source === undefined) isNeeded('source') && mistakes.push(lacks('source', 'chromadb'));
     else if (!isServer && options.source?.value === 'URL')
       mistakes.push(
         `${config?.path} names a folder as chromadb: start a server on it (chroma run --path …) and pass its address as --source`,
@@ -35,7 +40,7 @@ export function configured<V extends Record<string, unknown>>(options: Options, 
     const asked = values.target === TARGET_OF_CONFIG;
     filled.target = (asked ? undefined : values.target) ?? config?.target;
     filled.targetCa = values.targetCa ?? database?.connection.sslrootcert;
-    if (filled.target === undefined && (options.target?.required || asked))
+    if (filled.target === undefined && (isNeeded('target') || asked))
       mistakes.push(lacks('target', 'database'));
   }
   if (mistakes.length > 0) throw new UsageError(mistakes);

@@ -175,7 +175,7 @@ async function vectorIndex(client: pg.Client, { schema, collection }: SearchTarg
 }
 
 /** @returns null where the planner could use the index and finds the whole table cheaper */
-async function usesIndex(
+export async function usesIndex(
   client: pg.Client,
   schema: string,
   embedding: number[],

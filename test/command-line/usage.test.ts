@@ -5,21 +5,12 @@ import { describe, it } from 'node:test';
 import type { Command } from '../../local/command-line/command.ts';
 import { commandHelp, programHelp } from '../../local/command-line/help.ts';
 import { parseOptions, UsageError } from '../../local/command-line/options.ts';
-import { bench } from '../../local/commands/bench.ts';
-import { demo } from '../../local/commands/demo.ts';
-import { exportCommand } from '../../local/commands/export.ts';
-import { importCommand } from '../../local/commands/import.ts';
+import { commands } from '../../local/commands/all.ts';
 import { migrate } from '../../local/commands/migrate.ts';
 import { plan } from '../../local/commands/plan.ts';
-import { rollback } from '../../local/commands/rollback.ts';
-import { tune } from '../../local/commands/tune.ts';
 import { verify } from '../../local/commands/verify.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
-const commands = [
-  ...[demo, migrate, plan, exportCommand, importCommand],
-  ...[verify, tune, bench, rollback],
-] as unknown as Command[];
 const SOURCE = ['--source', 'http://localhost:8000'];
 
 function mistakesOf(command: { options: Command['options'] }, ...args: string[]): string[] {
