@@ -17,6 +17,7 @@ import { condition, integer, place } from '../command-line/values.ts';
 import { consoleLog } from '../console-log.ts';
 import { type FilePlace, openFilePlace } from '../file-places.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { exportOutput } from '../output/file-schemas.ts';
 import { Progress } from '../progress/progress.ts';
 import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
 import { progressLog } from '../progress/progress-log.ts';
@@ -61,6 +62,7 @@ export const exportCommand: Command<typeof options> = {
     'chroma-to-pgvector export --source ./chroma --output ./migration/chromadb-export --batch-size 1000 --format jsonl',
     'chroma-to-pgvector export --source http://localhost:8000 --output docs.jsonl.zst --collections docs --limit 1000',
   ],
+  output: exportOutput,
   async run(values) {
     await checkParts(values);
     const output = await openFilePlace(values.output as string);
@@ -73,12 +75,8 @@ export const exportCommand: Command<typeof options> = {
       const log = progressLog(progress, consoleLog(values));
       const manifest = await interrupt.stops(exportAll(values, chroma, output, log));
       display?.stop();
-      // A server on a copy of a folder has an address that nobody knows.
-      const named = { ...manifest, source: values.source as string };
-      if (source.url !== values.source)
-        await output.store.writeText(manifestKey(output.file), `${JSON.stringify(named, null, 2)}\n`);
-      if (values.json) process.stdout.write(`${JSON.stringify(exportJson(named, output))}\n`);
-      else process.stdout.write(`${printableLines(exportText(named, output, values.verbose))}\n`);
+      if (values.json) process.stdout.write(`${JSON.stringify(exportJson(manifest, output))}\n`);
+      else process.stdout.write(`${printableLines(exportText(manifest, output, values.verbose))}\n`);
       return EXIT.done;
     } finally {
       display?.stop();

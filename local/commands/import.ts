@@ -14,6 +14,7 @@ import { flag, integer, oneOf, place, text } from '../command-line/values.ts';
 import { consoleLog } from '../console-log.ts';
 import { type FilePlace, JSON_LINES, openFilePlace } from '../file-places.ts';
 import { type Interrupt, onInterrupt } from '../interrupt.ts';
+import { importOutput } from '../output/file-schemas.ts';
 import { Progress } from '../progress/progress.ts';
 import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
 import { progressLog } from '../progress/progress-log.ts';
@@ -76,6 +77,7 @@ export const importCommand: Command<typeof options> = {
     'chroma-to-pgvector import --source s3://backups/chroma --target postgres://user@localhost/vectors',
     'chroma-to-pgvector import --source pages.jsonl.gz --collection pages --target postgres://user@localhost/vectors --update-existing --skip-errors',
   ],
+  output: importOutput,
   async run(values) {
     if (values.verify && values.noVerify)
       throw new UsageError(['--verify and --no-verify contradict each other']);

@@ -6,6 +6,7 @@ import { type Command, EXIT } from '../command-line/command.ts';
 import { UsageError, type Values } from '../command-line/options.ts';
 import { oneOf } from '../command-line/values.ts';
 import { VECTOR_STORES, type VectorStore } from '../config-file/fields.ts';
+import { testOutput } from '../output/file-schemas.ts';
 import { printableLines } from '../progress/progress-line.ts';
 import {
   openSource,
@@ -37,6 +38,7 @@ export const test: Command<typeof options> = {
     'chroma-to-pgvector test --target postgres://user@localhost/vectors',
     'chroma-to-pgvector test --storage chromadb --source http://localhost:8000',
   ],
+  output: testOutput,
   async run(values) {
     const storage = storageOf(values);
     const findings = storage === 'chromadb' ? await source(values) : await target(values);

@@ -101,6 +101,7 @@ const verification: z.ZodType<Verification> = z.object({
   zeroVectors: count,
   searches: z.object({
     ...{ sampled: count, recallAt10: share.nullable(), chromaRecallAt10: share.nullable() },
+    neighbours: z.object({ successful: count, found: count, wanted: count }),
     ...{ largestDistanceDifference: seconds.nullable(), efSearch: count.nullable() },
     ...{ latencyMilliseconds: milliseconds, chromaLatencyMilliseconds: milliseconds },
     ...{ indexUsed: z.boolean().nullable(), indexName: z.string().nullable() },

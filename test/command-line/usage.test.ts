@@ -8,7 +8,6 @@ import { parseOptions, UsageError } from '../../local/command-line/options.ts';
 import { commands } from '../../local/commands/all.ts';
 import { migrate } from '../../local/commands/migrate.ts';
 import { plan } from '../../local/commands/plan.ts';
-import { verify } from '../../local/commands/verify.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const SOURCE = ['--source', 'http://localhost:8000'];
