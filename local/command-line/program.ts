@@ -1,3 +1,4 @@
+import { styleText } from 'node:util';
 import { InvalidInput, MigrationError } from '../../src/errors.ts';
 import { configured } from '../config-file/configured.ts';
 import { Interrupted } from '../interrupt.ts';
@@ -93,7 +94,9 @@ function explain(error: unknown, verbose: boolean): void {
   if (verbose) complain(stack);
 }
 
-const complain = (text: string) => void process.stderr.write(`${printableLines(text)}\n`);
+/** In red where the terminal has colours and nobody asked for none (NO_COLOR). */
+const complain = (text: string) =>
+  void process.stderr.write(`${styleText('red', printableLines(text), { stream: process.stderr })}\n`);
 
 function say(text: string): ExitCode {
   process.stdout.write(`${text}\n`);

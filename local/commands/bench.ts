@@ -12,7 +12,7 @@ import { benchmarkRows, ratioText } from '../benchmark/rows.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
 import type { Option, Values } from '../command-line/options.ts';
 import { integer, oneOf, text } from '../command-line/values.ts';
-import { onInterrupt } from '../interrupt.ts';
+import { type Interrupt, onInterrupt } from '../interrupt.ts';
 import { benchOutput } from '../output/schemas.ts';
 import { printableLines } from '../progress/progress-line.ts';
 import { StepDisplay } from '../progress/step-display.ts';
@@ -68,7 +68,7 @@ export const bench: Command<typeof options> = {
     const interrupt = onInterrupt('nothing was changed; start it again');
     const display = values.quiet ? null : new StepDisplay();
     try {
-      const benchmark = await measure(values, interrupt.signal, (what, share) => display?.show(what, share));
+      const benchmark = await measure(values, interrupt, (what, share) => display?.show(what, share));
       display?.stop();
       if (values.output) await writeFile(values.output, WRITERS[extname(values.output)]!(benchmark));
       if (values.json) process.stdout.write(`${JSON.stringify(benchmark)}\n`);
@@ -83,20 +83,22 @@ export const bench: Command<typeof options> = {
 
 async function measure(
   values: Values<typeof options>,
-  signal: AbortSignal,
+  interrupt: Interrupt,
   onProgress: (what: string, share: number) => void,
 ): Promise<Benchmark> {
+  const { signal } = interrupt;
   const chroma = openSource(values, 64);
   const database = openTarget(values);
   try {
-    const version = await chroma.version();
+    const version = await interrupt.stops(chroma.version());
     const live = await database.withClient('bench', async (client) =>
       chosen(
         await liveCollections(client, database.where, values.collection ? [values.collection] : undefined),
       ),
     );
     const settings = { queries: values.queries ?? 100, seconds: values.seconds ?? 3, signal, onProgress };
-    const searches = await measureSearches({ chroma, database, live }, settings);
+    const searches = await interrupt.stops(measureSearches({ chroma, database, live }, settings));
+    // Not left alone when somebody stops it: it drops what it has made.
     onProgress('backup', 0);
     const backup = await measureBackup({
       ...{ database, target: values.target as string, targetCa: values.targetCa, schema: live.schema },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { styleText } from 'node:util';
 import { InvalidInput } from '../../src/errors.ts';
 import { type Command, EXIT, type ExitCode } from '../command-line/command.ts';
 import { flag, targetUrl } from '../command-line/values.ts';
@@ -79,8 +80,15 @@ export function printRun(
 ): void {
   const paths = { report: reportUrl, store: storeUrl };
   if (json) process.stdout.write(`${JSON.stringify(runJson(report, paths))}\n`);
-  else process.stdout.write(`${printableLines(runSummary(report, paths, goOn))}\n`);
+  else process.stdout.write(`${coloured(printableLines(runSummary(report, paths, goOn)), report.status)}\n`);
   if (report.error) process.stderr.write(`${printable(report.error.message)}\n`);
+}
+
+/** The first line says how it ended; in colours where the terminal has them (NO_COLOR: none). */
+function coloured(summary: string, status: 'succeeded' | 'failed'): string {
+  const [first = '', ...rest] = summary.split('\n');
+  const colour = status === 'succeeded' ? 'green' : 'red';
+  return [styleText(['bold', colour], first, { stream: process.stdout }), ...rest].join('\n');
 }
 
 /** `run-20261124-134502-5f3a`: sorts by time, can be typed, and is another one for who starts in the same second. */
