@@ -8,8 +8,10 @@ import { type Clock, systemClock } from './state-machine/clock.ts';
 import type { StateFailure } from './state-machine/errors.ts';
 import { ExecutionAborted } from './state-machine/errors.ts';
 import type { ExecutionEvent as StateMachineEvent } from './state-machine/events.ts';
+import type { Execution } from './state-machine/execution.ts';
 import type { Json } from './state-machine/json.ts';
 import { LAMBDA_INVOKE, LambdaInvoke } from './state-machine/lambda-invoke.ts';
+import type { MapRun } from './state-machine/map-run.ts';
 import type { TaskResource } from './state-machine/resource.ts';
 import { type ExecutionEnd, StateMachine } from './state-machine/state-machine.ts';
 
@@ -57,30 +59,71 @@ export interface RunSettings {
  * @throws UnsupportedDefinition before anything is run, if the definition holds what is not implemented
  */
 export async function runExecution(settings: RunSettings): Promise<ExecutionResult> {
-  const { assembly, input, name, store, rds, onEvent: emit = () => {}, clock = systemClock } = settings;
-  const pools = new Map(
-    [...assembly.functions].map(([functionName, definition]) => [
-      functionName,
-      new LambdaPool({ definition, environment: settings.environment, emit }),
-    ]),
-  );
-  const lambda = new LambdaInvoke(pools.keys(), (functionName, payload, signal) =>
-    (pools.get(functionName) as LambdaPool).invoke(payload, signal),
-  );
-  const machine = new StateMachine(assembly.definition, {
-    resources: new Map<string, TaskResource>([[LAMBDA_INVOKE, lambda], ...rdsResources(rds)]),
-    buckets: new Map(assembly.buckets.map((bucket) => [bucket, store])),
-  });
-  const controller = new AbortController();
-  const abort = () => controller.abort(new ExecutionAborted());
-  settings.signal?.addEventListener('abort', abort, { once: true });
-  if (settings.signal?.aborted) abort();
-  try {
-    const { ended } = machine.start({ name, input, clock, emit, signal: controller.signal });
-    return resultOf(await ended);
-  } finally {
-    settings.signal?.removeEventListener('abort', abort);
-    await Promise.all([...pools.values()].map((pool) => pool.close()));
+  return new LocalExecution(settings).start(settings.signal);
+}
+
+/** An execution on this machine that can be redriven when it has not succeeded. */
+export class LocalExecution {
+  readonly #settings: RunSettings;
+  readonly #machine: StateMachine;
+  #pools: ReadonlyMap<string, LambdaPool> = new Map();
+  #execution: Execution | null = null;
+
+  /** @throws UnsupportedDefinition */
+  constructor(settings: RunSettings) {
+    const { assembly, store, rds } = settings;
+    this.#settings = settings;
+    const lambda = new LambdaInvoke(assembly.functions.keys(), (functionName, payload, signal) =>
+      (this.#pools.get(functionName) as LambdaPool).invoke(payload, signal),
+    );
+    this.#machine = new StateMachine(assembly.definition, {
+      resources: new Map<string, TaskResource>([[LAMBDA_INVOKE, lambda], ...rdsResources(rds)]),
+      buckets: new Map(assembly.buckets.map((bucket) => [bucket, store])),
+    });
+  }
+
+  /** In the order in which they were started. */
+  get mapRuns(): readonly MapRun[] {
+    return this.#execution?.mapRuns ?? [];
+  }
+
+  start(signal?: AbortSignal): Promise<ExecutionResult> {
+    const { name, input, onEvent: emit = () => {}, clock = systemClock } = this.#settings;
+    return this.#run(signal, (own) => {
+      const { execution, ended } = this.#machine.start({ name, input, clock, emit, signal: own });
+      this.#execution = execution;
+      return ended;
+    });
+  }
+
+  /** Goes on from the state that did not succeed, as Step Functions' RedriveExecution does. */
+  redrive(signal?: AbortSignal): Promise<ExecutionResult> {
+    const execution = this.#execution;
+    if (!execution) throw new Error('An execution is started before it is redriven.');
+    return this.#run(signal, (own) => this.#machine.redrive(execution, own));
+  }
+
+  async #run(
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<ExecutionEnd>,
+  ): Promise<ExecutionResult> {
+    const { assembly, environment, onEvent: emit = () => {} } = this.#settings;
+    this.#pools = new Map(
+      [...assembly.functions].map(([functionName, definition]) => [
+        functionName,
+        new LambdaPool({ definition, environment, emit }),
+      ]),
+    );
+    const controller = new AbortController();
+    const abort = () => controller.abort(new ExecutionAborted());
+    signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted) abort();
+    try {
+      return resultOf(await work(controller.signal));
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
+    }
   }
 }
 

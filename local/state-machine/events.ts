@@ -1,3 +1,5 @@
+import type { Json } from './json.ts';
+
 /**
  * What an execution tells while it runs. A `path` names where a state stands, from outside in: states, and
  * between a map and its child's state the child's index, between a Parallel and its branch's the branch's.
@@ -5,7 +7,9 @@
  */
 export type ExecutionEvent =
   | { type: 'state-entered'; state: string; path: readonly string[] }
-  | { type: 'state-exited'; state: string; path: readonly string[] }
+  /** It did not succeed before, and is run again by a redrive. */
+  | { type: 'state-redriven'; state: string; path: readonly string[] }
+  | { type: 'state-exited'; state: string; path: readonly string[]; output: Json }
   | {
       type: 'retry';
       state: string;

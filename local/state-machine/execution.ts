@@ -1,3 +1,4 @@
+import { Bookmark } from './bookmark.ts';
 import type { Clock } from './clock.ts';
 import type { Emit } from './events.ts';
 import type { Bindings } from './expression.ts';
@@ -29,9 +30,11 @@ export class Execution {
   readonly emit: Emit;
   readonly startedAt: number;
   readonly history = new History();
+  readonly bookmark = new Bookmark();
   /** In the order in which they were started. */
   readonly mapRuns: MapRun[] = [];
   readonly functions: Bindings;
+  #redrives = 0;
 
   constructor(settings: ExecutionSettings) {
     const machine = settings.label ? `${STATE_MACHINE}/${settings.label}` : STATE_MACHINE;
@@ -44,6 +47,16 @@ export class Execution {
     this.startedAt = settings.clock.now();
     this.functions = stepFunctionsFunctions(() => settings.clock.random());
     this.history.record('ExecutionStarted');
+  }
+
+  get redriveCount(): number {
+    return this.#redrives;
+  }
+
+  /** It goes on with what did not succeed, under the same name and with the same history. */
+  redrive(): void {
+    this.#redrives++;
+    this.history.record('ExecutionRedriven');
   }
 
   mapRunArn(label: string, id: string): string {
@@ -59,7 +72,7 @@ export class Execution {
         Name: this.name,
         RoleArn: 'arn:aws:iam::000000000000:role/local',
         StartTime: new Date(this.startedAt).toISOString(),
-        RedriveCount: 0,
+        RedriveCount: this.#redrives,
       },
       StateMachine: { Id: this.stateMachineArn, Name: STATE_MACHINE },
     };

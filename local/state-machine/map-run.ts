@@ -24,20 +24,33 @@ export interface MapRunSettings {
 export interface MapRunChild {
   readonly name: string;
   status: 'PENDING' | 'RUNNING' | ChildStatus;
+  /** Null before it has begun, and once it has succeeded. */
+  execution: Execution | null;
 }
 
 /** One run over all items of a Distributed Map: a child execution for each. */
 export class MapRun {
   readonly arn: string;
+  readonly label: string;
   readonly children: readonly MapRunChild[];
   readonly #settings: MapRunSettings;
+  readonly #outputs: Json[] = [];
+  #visit: Visit;
+  #files: ResultFiles | null = null;
+  #redrives = 0;
   #failed = 0;
   #firstFailure: StateFailure | null = null;
 
   constructor(settings: MapRunSettings) {
     this.#settings = settings;
+    this.#visit = settings.visit;
+    this.label = settings.label;
     this.arn = settings.visit.execution.mapRunArn(settings.label, randomUUID());
-    this.children = settings.items.map(() => ({ name: randomUUID(), status: 'PENDING' }));
+    this.children = settings.items.map(() => ({ name: randomUUID(), status: 'PENDING', execution: null }));
+  }
+
+  get redriveCount(): number {
+    return this.#redrives;
   }
 
   /**
@@ -46,15 +59,37 @@ export class MapRun {
    * @returns the children's outputs, or where they were written
    * @throws ExceedToleratedFailureThreshold
    */
-  async run(files: ResultFiles | null): Promise<Json> {
-    const { visit, items, concurrency } = this.#settings;
-    const outputs: Json[] = [];
+  run(files: ResultFiles | null): Promise<Json> {
+    this.#files = files;
+    return this.#run();
+  }
+
+  /**
+   * The children that did not succeed go on from their own states that did not; those that never began begin.
+   * https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
+   */
+  redrive(visit: Visit): Promise<Json> {
+    this.#visit = visit;
+    this.#redrives++;
+    this.#failed = 0;
+    this.#firstFailure = null;
+    this.#files?.redrive();
+    for (const child of this.children) if (child.status !== 'SUCCEEDED') child.status = 'PENDING';
+    return this.#run();
+  }
+
+  async #run(): Promise<Json> {
+    const { items, concurrency } = this.#settings;
+    const files = this.#files;
+    const pending = [...this.children.keys()].filter((index) => this.children[index]?.status === 'PENDING');
     let failure: ExceedToleratedFailureThreshold | null = null;
     try {
-      await runConcurrently(items.length, concurrency, visit.signal, async (index, signal) => {
+      await runConcurrently(pending.length, concurrency, this.#visit.signal, async (turn, signal) => {
+        const index = pending[turn] as number;
         const record = await this.#runChild(index, signal);
         if (files) await files.add(record.Status === 'SUCCEEDED' ? 'SUCCEEDED' : 'FAILED', record);
-        else outputs[index] = record.Status === 'SUCCEEDED' ? JSON.parse(record.Output as string) : record;
+        else
+          this.#outputs[index] = record.Status === 'SUCCEEDED' ? JSON.parse(record.Output as string) : record;
         if (this.#isPastThreshold())
           throw new ExceedToleratedFailureThreshold(this.#failed, items.length, this.#firstFailure);
       });
@@ -64,7 +99,7 @@ export class MapRun {
     }
     const details = files && (await this.#finish(files));
     if (failure) throw failure;
-    return details ? { MapRunArn: this.arn, ResultWriterDetails: details } : outputs;
+    return details ? { MapRunArn: this.arn, ResultWriterDetails: details } : this.#outputs;
   }
 
   async #finish(files: ResultFiles): Promise<JsonObject> {
@@ -89,18 +124,26 @@ export class MapRun {
 
   /** @returns the child as the results have it: the answer of DescribeExecution */
   async #runChild(index: number, signal: AbortSignal): Promise<JsonObject> {
-    const { visit, items, label, childInput } = this.#settings;
-    const { clock, emit } = visit.execution;
+    const { clock, emit } = this.#visit.execution;
     const child = this.children[index] as MapRunChild;
     child.status = 'RUNNING';
-    const input = await childInput(index, items[index] as Json);
-    const execution = new Execution({ name: child.name, input, clock, emit, label });
+    if (child.execution) child.execution.redrive();
+    else child.execution = await this.#createExecution(index, child.name);
+    const { execution } = child;
     const end = await this.#endOf(execution, index, signal);
     child.status = end.status;
     execution.history.recordEnd();
+    if (end.status === 'SUCCEEDED') child.execution = null;
     const failure = end.failure && { error: end.failure.error, cause: end.failure.cause };
-    emit({ type: 'child-ended', state: visit.state, index, status: end.status, ...failure });
+    emit({ type: 'child-ended', state: this.#visit.state, index, status: end.status, ...failure });
     return { ...describe(execution, clock.now()), ...resultOf(end) };
+  }
+
+  async #createExecution(index: number, name: string): Promise<Execution> {
+    const { items, label, childInput } = this.#settings;
+    const { clock, emit } = this.#visit.execution;
+    const input = await childInput(index, items[index] as Json);
+    return new Execution({ name, input, clock, emit, label });
   }
 
   /** How the child ended. What is neither its failure nor an abort is a fault of this program, and thrown. */
@@ -120,8 +163,9 @@ export class MapRun {
   }
 
   #runWorkflow(execution: Execution, index: number, signal: AbortSignal): Promise<Json> {
-    const path = [...this.#settings.visit.path, String(index)];
-    const surroundings = { execution, path, mapItem: null, signal };
+    const path = [...this.#visit.path, String(index)];
+    const { bookmark } = execution;
+    const surroundings = { execution, path, mapItem: null, signal, bookmark };
     return this.#settings.child.run(execution.input, {}, surroundings);
   }
 }
@@ -144,7 +188,7 @@ function describe(execution: Execution, stoppedAt: number): JsonObject {
     Input: JSON.stringify(execution.input),
     InputDetails: { Included: true },
     Name: execution.name,
-    RedriveCount: 0,
+    RedriveCount: execution.redriveCount,
     StartDate: new Date(execution.startedAt).toISOString(),
     StateMachineArn: execution.stateMachineArn,
     StopDate: new Date(stoppedAt).toISOString(),

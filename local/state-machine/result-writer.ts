@@ -75,6 +75,11 @@ export class ResultFiles {
     await (this.#files.get(status) as StatusFiles).add(JSON.stringify(record));
   }
 
+  /** Forgets the children that did not succeed: a redrive runs them again, and they are told of anew. */
+  redrive(): void {
+    for (const status of ['FAILED', 'PENDING'] as const) (this.#files.get(status) as StatusFiles).forget();
+  }
+
   /** Writes what is left, and the manifest last. @throws ResultWriterFailed */
   async close(): Promise<ResultWriterDetails> {
     const resultFiles: JsonObject = {};
@@ -115,6 +120,12 @@ class StatusFiles {
     this.#waiting.push(record);
     this.#bytes += Buffer.byteLength(record);
     if (this.#bytes >= FILE_BYTES) await this.#flush();
+  }
+
+  forget(): void {
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#written.length = 0;
   }
 
   async close(): Promise<WrittenFile[]> {

@@ -67,15 +67,22 @@ export class StateMachine {
   /** Begins an execution; `ended` never rejects because of the definition or a task, only of a fault in here. */
   start(settings: StartSettings): { execution: Execution; ended: Promise<ExecutionEnd> } {
     const execution = new Execution(settings);
-    return { execution, ended: this.#run(execution, settings) };
+    return { execution, ended: this.#run(execution, settings.signal) };
   }
 
-  async #run(execution: Execution, { clock, signal }: StartSettings): Promise<ExecutionEnd> {
+  /** Goes on with an execution that did not succeed, from the state where it stopped. */
+  redrive(execution: Execution, signal: AbortSignal): Promise<ExecutionEnd> {
+    execution.redrive();
+    return this.#run(execution, signal);
+  }
+
+  async #run(execution: Execution, signal: AbortSignal): Promise<ExecutionEnd> {
     const expired = () => new ExecutionTimedOut();
+    const { clock, input, bookmark } = execution;
     try {
-      checkPayload("The execution's input", execution.input);
+      checkPayload("The execution's input", input);
       const output = await withTimeLimit(clock, this.#timeoutSeconds, signal, expired, (own) =>
-        this.#workflow.run(execution.input, {}, { execution, path: [], mapItem: null, signal: own }),
+        this.#workflow.run(input, {}, { execution, path: [], mapItem: null, signal: own, bookmark }),
       );
       return { status: 'SUCCEEDED', output };
     } catch (error) {

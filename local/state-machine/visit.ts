@@ -1,3 +1,4 @@
+import type { Bookmark } from './bookmark.ts';
 import type { Execution } from './execution.ts';
 import type { Bindings } from './expression.ts';
 import type { Json, JsonObject } from './json.ts';
@@ -16,6 +17,8 @@ export interface Surroundings {
   readonly path: readonly string[];
   readonly mapItem: MapItem | null;
   readonly signal: AbortSignal;
+  /** Of this workflow: where a redrive would go on. */
+  readonly bookmark: Bookmark;
 }
 
 /** One stay in a state: everything that its fields may depend on. */
@@ -43,6 +46,9 @@ export class Visit {
   }
   get signal(): AbortSignal {
     return this.surroundings.signal;
+  }
+  get bookmark(): Bookmark {
+    return this.surroundings.bookmark;
   }
 
   /**

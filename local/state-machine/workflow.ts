@@ -23,15 +23,24 @@ export class Workflow {
     this.#checkTransitions(fields);
   }
 
-  /** Runs from the first state to an end. @throws StateFailure, or the signal's reason once it is aborted */
+  /**
+   * Runs from the first state to an end; if it was here before, from the state that did not succeed then.
+   * @throws StateFailure, or the signal's reason once it is aborted
+   */
   async run(input: Json, variables: Variables, surroundings: Surroundings): Promise<Json> {
-    let name: string | null = this.#startAt;
-    let value = input;
-    let known = variables;
+    const { bookmark } = surroundings;
+    let redriven = bookmark.stand !== null;
+    const stand = bookmark.stand ?? { state: this.#startAt, input, variables };
+    let name: string | null = stand.state;
+    let value = stand.input;
+    let known = stand.variables;
     while (name !== null) {
       surroundings.signal.throwIfAborted();
+      if (!redriven) bookmark.enter({ state: name, input: value, variables: known });
       const state = this.#states.get(name) as State;
-      const transition: Transition = await visitState(state, value, known, surroundings);
+      const visit = new Visit(name, value, known, surroundings);
+      const transition: Transition = await visitState(state, visit, redriven);
+      redriven = false;
       if (Object.keys(transition.assigned).length > 0) {
         known = { ...known, ...transition.assigned };
         checkPayload("The execution's variables", known, VARIABLES_BYTES);
@@ -57,20 +66,16 @@ export class Workflow {
   }
 }
 
-async function visitState(
-  state: State,
-  input: Json,
-  variables: Variables,
-  surroundings: Surroundings,
-): Promise<Transition> {
-  const { history, emit } = surroundings.execution;
-  const visit = new Visit(state.name, input, variables, surroundings);
+/** A redriven state has been entered before. */
+async function visitState(state: State, visit: Visit, redriven: boolean): Promise<Transition> {
+  const { history, emit } = visit.execution;
+  const { path } = visit;
   try {
-    history.record(`${state.type}StateEntered`);
-    emit({ type: 'state-entered', state: state.name, path: visit.path });
+    if (!redriven) history.record(`${state.type}StateEntered`);
+    emit({ type: redriven ? 'state-redriven' : 'state-entered', state: state.name, path });
     const transition = await state.run(visit);
     history.record(`${state.type}StateExited`);
-    emit({ type: 'state-exited', state: state.name, path: visit.path });
+    emit({ type: 'state-exited', state: state.name, path, output: transition.output });
     return transition;
   } catch (error) {
     if (error instanceof StateFailure) error.state ??= state.name;

@@ -1,4 +1,4 @@
-import { StateFailure } from '../errors.ts';
+import { ExceedToleratedFailureThreshold, StateFailure } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { ItemReader } from '../item-reader.ts';
 import type { Json } from '../json.ts';
@@ -42,6 +42,8 @@ export class DistributedMapState extends FallibleState {
 
   protected async attempt(visit: Visit): Promise<Json> {
     const { execution, state } = visit;
+    const { begun } = visit.bookmark;
+    if (begun instanceof MapRun) return this.#redrive(visit, begun);
     const bindings = visit.bindings();
     execution.history.record('MapStateStarted');
     const items = this.#reader ? await this.#reader.read(visit) : await this.#items.list(visit);
@@ -58,24 +60,32 @@ export class DistributedMapState extends FallibleState {
       childInput: (index, value) => this.#items.childInput(visit, index, value),
     });
     execution.mapRuns.push(run);
+    visit.bookmark.begun = run;
     execution.history.record('MapRunStarted');
     execution.emit({ type: 'map-run-started', state, items: items.length, mapRun: run.arn });
-    const result = await this.#finish(visit, run);
-    execution.history.record('MapStateSucceeded');
-    return result;
+    return this.#finish(visit, async () => run.run((await this.#writer?.open(visit, run.arn)) ?? null));
   }
 
-  async #finish(visit: Visit, run: MapRun): Promise<Json> {
+  /** The same Map Run goes on with the children that did not succeed. */
+  #redrive(visit: Visit, run: MapRun): Promise<Json> {
+    visit.execution.history.record('MapRunRedriven');
+    return this.#finish(visit, () => run.redrive(visit));
+  }
+
+  async #finish(visit: Visit, children: () => Promise<Json>): Promise<Json> {
     const { history } = visit.execution;
     try {
-      const result = await run.run((await this.#writer?.open(visit, run.arn)) ?? null);
+      const result = await children();
       checkPayload("The children's results", result);
       history.record('MapRunSucceeded');
+      history.record('MapStateSucceeded');
       return result;
     } catch (error) {
       if (error instanceof StateFailure) {
         history.record('MapRunFailed');
         history.record('MapStateFailed');
+        // Only children make a Map Run go on; after any other failure a redrive begins another.
+        if (!(error instanceof ExceedToleratedFailureThreshold)) visit.bookmark.begun = null;
       }
       throw error;
     }

@@ -40,6 +40,8 @@ export abstract class FallibleState extends State {
       } catch (error) {
         if (!(error instanceof StateFailure)) throw error;
         if (!(await this.#waitForRetry(visit, retries, error))) return await this.#catch(visit, error);
+        // A retry does all of it again; only a redrive goes on with what was begun.
+        visit.bookmark.begun = null;
       }
     }
   }

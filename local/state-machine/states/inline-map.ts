@@ -1,9 +1,10 @@
+import { type Bookmark, Iterations } from '../bookmark.ts';
 import { runConcurrently } from '../concurrency.ts';
 import { StateFailure } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import type { Json } from '../json.ts';
 import { checkPayload, INLINE_CONCURRENCY } from '../limits.ts';
-import type { Visit } from '../visit.ts';
+import type { MapItem, Visit } from '../visit.ts';
 import type { Workflow } from '../workflow.ts';
 import { FallibleState } from './fallible-state.ts';
 import { MapItems } from './map-items.ts';
@@ -25,12 +26,17 @@ export class InlineMapState extends FallibleState {
     const { history } = visit.execution;
     const items = await this.#items.list(visit);
     const concurrency = await this.#items.concurrency(visit, INLINE_CONCURRENCY);
+    const { begun } = visit.bookmark;
+    const iterations = begun instanceof Iterations ? begun : new Iterations(items.length);
+    visit.bookmark.begun = iterations;
+    const { results } = iterations;
     history.record('MapStateStarted');
-    const results: Json[] = new Array(items.length).fill(null);
     try {
-      await runConcurrently(items.length, concurrency, visit.signal, async (index, signal) => {
-        results[index] = await this.#iterate(visit, { index, value: items[index] as Json }, signal);
-      });
+      await runConcurrently(items.length, concurrency, visit.signal, (index, signal) =>
+        iterations.do(index, (bookmark) =>
+          this.#iterate(visit, { index, value: items[index] as Json }, signal, bookmark),
+        ),
+      );
       checkPayload("The iterations' results", results);
     } catch (error) {
       if (error instanceof StateFailure) history.record('MapStateFailed');
@@ -40,13 +46,13 @@ export class InlineMapState extends FallibleState {
     return results;
   }
 
-  async #iterate(visit: Visit, mapItem: { index: number; value: Json }, signal: AbortSignal): Promise<Json> {
+  async #iterate(visit: Visit, mapItem: MapItem, signal: AbortSignal, bookmark: Bookmark): Promise<Json> {
     const { history } = visit.execution;
     history.record('MapIterationStarted');
     const path = [...visit.path, String(mapItem.index)];
     try {
       const input = await this.#items.childInput(visit, mapItem.index, mapItem.value);
-      const surroundings = { execution: visit.execution, path, mapItem, signal };
+      const surroundings = { execution: visit.execution, path, mapItem, signal, bookmark };
       const result = await this.#child.run(input, visit.variables, surroundings);
       history.record('MapIterationSucceeded');
       return result;

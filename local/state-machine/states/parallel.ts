@@ -1,3 +1,4 @@
+import { Iterations } from '../bookmark.ts';
 import { runConcurrently } from '../concurrency.ts';
 import { StateFailure } from '../errors.ts';
 import type { Template } from '../expression.ts';
@@ -32,14 +33,19 @@ export class ParallelState extends FallibleState {
     const { history } = visit.execution;
     const input = (await this.#arguments?.evaluate(visit.bindings())) ?? visit.input;
     checkPayload("The branches' input", input);
-    history.record('ParallelStateStarted');
-    const results: Json[] = [];
     const { length } = this.#branches;
+    const { begun } = visit.bookmark;
+    const branches = begun instanceof Iterations ? begun : new Iterations(length);
+    visit.bookmark.begun = branches;
+    const { results } = branches;
+    history.record('ParallelStateStarted');
     try {
-      await runConcurrently(length, length, visit.signal, async (index, signal) => {
+      await runConcurrently(length, length, visit.signal, (index, signal) => {
         const path = [...visit.path, String(index)];
-        const surroundings = { ...visit.surroundings, path, signal };
-        results[index] = await (this.#branches[index] as Workflow).run(input, visit.variables, surroundings);
+        const branch = this.#branches[index] as Workflow;
+        return branches.do(index, (bookmark) =>
+          branch.run(input, visit.variables, { ...visit.surroundings, path, signal, bookmark }),
+        );
       });
       checkPayload("The branches' results", results);
     } catch (error) {
