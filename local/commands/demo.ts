@@ -11,8 +11,9 @@ import { startEmbeddedPostgres } from '../embedded-postgres/start.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { runOutput } from '../output/schemas.ts';
 import { runMigration } from '../run-migration.ts';
+import { DEFAULT_STORE, newRunName } from '../run-name.ts';
 import { outputOptions } from '../source-options.ts';
-import { DEFAULT_STORE, newRunName, printRun } from './migrate.ts';
+import { printRun } from './migrate.ts';
 
 const options = {
   store: text(

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { InvalidInput } from '../../src/errors.ts';
@@ -9,6 +8,7 @@ import { onInterrupt } from '../interrupt.ts';
 import { runOutput } from '../output/schemas.ts';
 import { printable, printableLines } from '../progress/progress-line.ts';
 import { type FinishedMigration, runMigration } from '../run-migration.ts';
+import { DEFAULT_STORE, newRunName } from '../run-name.ts';
 import {
   outputOptions,
   requestOf,
@@ -30,8 +30,6 @@ const options = {
   ui: flag('a page about the run on this machine while it goes on; its address is printed'),
   ...outputOptions,
 };
-
-export const DEFAULT_STORE = '.chroma-to-pgvector';
 
 export const migrate: Command<typeof options> = {
   name: 'migrate',
@@ -90,12 +88,6 @@ function coloured(summary: string, status: 'succeeded' | 'failed'): string {
   const colour = status === 'succeeded' ? 'green' : 'red';
   return [styleText(['bold', colour], first, { stream: process.stdout }), ...rest].join('\n');
 }
-
-/** `run-20261124-134502-5f3a`: sorts by time, can be typed, and is another one for who starts in the same second. */
-export const newRunName = (prefix: string): string => {
-  const second = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
-  return `${prefix}-${second}-${randomBytes(2).toString('hex')}`;
-};
 
 /** An embedded database needs a folder of this machine, wherever the shards lie. */
 const embeddedFolder = (store: string) => (/^s3:/.test(store) ? DEFAULT_STORE : store);

@@ -55,7 +55,10 @@ export const responseTooLarge = (bytes: number) =>
  * cause is text already. What this program's own errors say is a sentence; what Lambda and Step Functions say of
  * themselves is made one.
  */
-export function readableFailure({ error, cause, state }: StateFailure): { error: string; cause: string } {
+export function readableFailure({ error, cause, state }: Pick<StateFailure, 'error' | 'cause' | 'state'>): {
+  error: string;
+  cause: string;
+} {
   const said = messageOf(cause);
   if (!/^(Runtime|Sandbox|Lambda|States)\./.test(error) || /: go on with/.test(said))
     return { error, cause: said };

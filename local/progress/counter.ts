@@ -13,6 +13,11 @@ export class Counter {
   #done = 0;
   /** Done before this run went on: it counts, but says nothing of the speed. */
   #found = 0;
+  readonly #windowSeconds: number;
+
+  constructor(windowSeconds = WINDOW_SECONDS) {
+    this.#windowSeconds = windowSeconds;
+  }
 
   get done(): number {
     return this.#done;
@@ -36,7 +41,7 @@ export class Counter {
 
   /** Units a second over the last seconds; null before there is enough to tell. */
   rate(at: number): number | null {
-    const begin = at - WINDOW_SECONDS * 1000;
+    const begin = at - this.#windowSeconds * 1000;
     // The first sample that is kept says what was done when the window began.
     while (this.#samples.length > 1 && this.#samples[1]!.at <= begin) this.#samples.shift();
     const first = this.#samples[0];

@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import { styleText } from 'node:util';
-import type { PhaseView, Progress } from './progress.ts';
+import type { PhaseView, ProgressSource } from './progress.ts';
 import { isTerminal, TerminalLine } from './terminal-line.ts';
 
 /** A terminal's line is drawn anew so often; a pipe gets a line so seldom. Milliseconds. */
@@ -12,11 +12,16 @@ const NAMES: Record<PhaseView['phase'], string> = {
   read: 'Reading',
   export: 'Exporting',
   import: 'Importing',
+  migrate: 'Migrating',
   index: 'Indexing',
   verify: 'Verifying',
   publish: 'Publishing',
   report: 'Reporting',
 };
+
+/** A bar is worth its place only in a terminal that is wide enough for the rest too. */
+const COLUMNS_WITH_BAR = 100;
+const BAR_COLUMNS = 20;
 
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
@@ -24,9 +29,12 @@ const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 export function progressLine(view: PhaseView, columns = Number.POSITIVE_INFINITY): string {
   const { total, done, unit, rate, secondsLeft, exported, detail, index } = view;
   const parts = [NAMES[view.phase].padEnd(10)];
+  if (total > 0 && columns >= COLUMNS_WITH_BAR && columns < Number.POSITIVE_INFINITY)
+    parts.push(bar(done / total));
   if (total > 0)
     parts.push(`${number.format(done)} of ${number.format(total)} ${unit} (${percent(done / total)})`);
-  if (rate && rate >= 1) parts.push(perSecond(rate));
+  const speed = rate && paceOf(rate);
+  if (speed) parts.push(speed);
   if (secondsLeft !== null) parts.push(left(secondsLeft));
   if (detail) parts.push(printable(detail));
   if (index) parts.push(percent(index.percent / 100));
@@ -63,10 +71,19 @@ function withExported(
   return [long, short, line].find((one) => one.length < columns) ?? cut(line, columns);
 }
 
+/** `████████░░░░` */
+function bar(share: number): string {
+  const full = Math.min(BAR_COLUMNS, Math.floor(share * BAR_COLUMNS));
+  return '█'.repeat(full) + '░'.repeat(BAR_COLUMNS - full);
+}
+
 const cut = (line: string, columns: number) => `${line.slice(0, Math.max(0, columns - 2))}…`;
 
 const percent = (share: number) => `${Math.floor(share * 100)} %`;
 const perSecond = (rate: number) => `${number.format(rate)}/s`;
+/** A second, or a minute where that is less than one. Null for less than one a minute. */
+const paceOf = (rate: number) =>
+  rate >= 1 ? perSecond(rate) : rate * 60 >= 1 ? `${number.format(rate * 60)}/min` : null;
 const left = (seconds: number) => `${duration(seconds)} left`;
 
 /** 95 → `1 min 35 s` */
@@ -88,14 +105,14 @@ export const printableLines = (text: string): string => text.split('\n').map(pri
  * pipe. `stop` leaves the cursor on an empty line.
  */
 export class ProgressDisplay {
-  readonly #progress: Progress;
+  readonly #progress: ProgressSource;
   readonly #stream: WriteStream;
   readonly #timer: NodeJS.Timeout;
   readonly #line: TerminalLine | null;
   #lastPlain = 0;
   #lastPhase = '';
 
-  constructor(progress: Progress, stream: WriteStream = process.stderr) {
+  constructor(progress: ProgressSource, stream: WriteStream = process.stderr) {
     this.#progress = progress;
     this.#stream = stream;
     this.#line = TerminalLine.on(stream);

@@ -1,7 +1,16 @@
 import type { PlanStepOutput } from '../../src/contract.ts';
 import { Counter } from './counter.ts';
 
-export type Phase = 'plan' | 'read' | 'export' | 'import' | 'index' | 'verify' | 'publish' | 'report';
+export type Phase =
+  | 'plan'
+  | 'read'
+  | 'export'
+  | 'import'
+  | 'migrate'
+  | 'index'
+  | 'verify'
+  | 'publish'
+  | 'report';
 
 /** One phase as a person sees it: how much of what is done, how fast, how much longer. */
 export interface PhaseView {
@@ -9,7 +18,7 @@ export interface PhaseView {
   done: number;
   /** 0 while it is not known, and in phases that have no parts. */
   total: number;
-  unit: 'records' | 'collections';
+  unit: 'records' | 'shards' | 'collections';
   /** Units a second over the last seconds; null before there is enough to tell. */
   rate: number | null;
   secondsLeft: number | null;
@@ -37,8 +46,13 @@ const PHASE_OF_STATE: Record<string, Phase> = {
   WriteReport: 'report',
 };
 
+/** What a display shows: how far the work is at a time, in milliseconds. */
+export interface ProgressSource {
+  view(at: number): PhaseView;
+}
+
 /** Follows a run by the lines that its handlers log (src/log.ts): the same lines are there on AWS. */
-export class Progress {
+export class Progress implements ProgressSource {
   readonly #counters: Record<Counted, Counter> = {
     ...{ read: new Counter(), export: new Counter(), import: new Counter() },
     ...{ index: new Counter(), verify: new Counter() },

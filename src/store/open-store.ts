@@ -11,15 +11,20 @@ export interface StoreSettings {
    * names for their buckets.
    */
   pathStyle?: boolean;
+  /** Of the bucket; the environment's by default. */
+  region?: string;
 }
 
 /** `s3://bucket[/prefix]` or a folder. @throws InvalidInput */
-export async function openStore(url: string, { pathStyle = false }: StoreSettings = {}): Promise<ShardStore> {
+export async function openStore(
+  url: string,
+  { pathStyle = false, region }: StoreSettings = {},
+): Promise<ShardStore> {
   if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(url)) return new FileStore(url);
   const s3 = S3_PLACE.exec(url);
   if (!s3)
     throw new InvalidInput(`The store '${url}' is neither a folder nor s3://BUCKET/PREFIX: correct --store.`);
   // Loaded only where there is a bucket: the SDK is half of what a function takes to start.
   const { S3Store } = await import('./s3-store.ts');
-  return new S3Store(s3[1] as string, s3[2] ?? '', { forcePathStyle: pathStyle });
+  return new S3Store(s3[1] as string, s3[2] ?? '', { forcePathStyle: pathStyle, ...(region && { region }) });
 }
