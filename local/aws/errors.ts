@@ -74,8 +74,10 @@ export function readableAwsError(error: unknown): MigrationError {
   if (error instanceof MigrationError) return error;
   const { name, message, code } = error as { name: string; message: string; code?: string };
   const said = message.replace(/\s+/g, ' ').replace(/\.$/, '');
-  if (/Region is missing/i.test(message))
-    return new InvalidInput('No AWS region is set: use --region, AWS_REGION, or a profile that has one.');
+  if (/Region is missing|Region not accepted/i.test(message))
+    return new InvalidInput(
+      'No AWS region is set, or none that there is: use --region, AWS_REGION, or a profile that has one.',
+    );
   if (/^(CredentialsProviderError|TokenProviderError)$/.test(name))
     return /expired/i.test(message)
       ? new AwsRefused(`The AWS credentials have expired: ${SIGN_IN}.`)

@@ -19,18 +19,12 @@ const NAMES: Record<PhaseView['phase'], string> = {
   report: 'Reporting',
 };
 
-/** A bar is worth its place only in a terminal that is wide enough for the rest too. */
-const COLUMNS_WITH_BAR = 100;
-const BAR_COLUMNS = 20;
-
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 /** The phase in one line, at most `columns` wide. */
 export function progressLine(view: PhaseView, columns = Number.POSITIVE_INFINITY): string {
   const { total, done, unit, rate, secondsLeft, exported, detail, index } = view;
   const parts = [NAMES[view.phase].padEnd(10)];
-  if (total > 0 && columns >= COLUMNS_WITH_BAR && columns < Number.POSITIVE_INFINITY)
-    parts.push(bar(done / total));
   if (total > 0)
     parts.push(`${number.format(done)} of ${number.format(total)} ${unit} (${percent(done / total)})`);
   const speed = rate && paceOf(rate);
@@ -69,12 +63,6 @@ function withExported(
   const short = `${line}  exported ${percent(share)}`;
   const long = rate && rate >= 1 ? `${short} ${perSecond(rate)}` : short;
   return [long, short, line].find((one) => one.length < columns) ?? cut(line, columns);
-}
-
-/** `████████░░░░` */
-function bar(share: number): string {
-  const full = Math.min(BAR_COLUMNS, Math.floor(share * BAR_COLUMNS));
-  return '█'.repeat(full) + '░'.repeat(BAR_COLUMNS - full);
 }
 
 const cut = (line: string, columns: number) => `${line.slice(0, Math.max(0, columns - 2))}…`;

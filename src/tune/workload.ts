@@ -13,7 +13,10 @@ export interface Workload {
 }
 
 /** `efSearch`: by schema, where verification found what recall takes; Chroma's own otherwise. */
-export const workloadOf = (plan: Plan, efSearch: ReadonlyMap<string, number>): Workload[] =>
+export const workloadOf = (
+  plan: Pick<Plan, 'collections'>,
+  efSearch: ReadonlyMap<string, number>,
+): Workload[] =>
   plan.collections.map((collection) => ({
     rows: collection.records,
     dimensions: collection.dimension,

@@ -1,0 +1,24 @@
+import type { Deployment, Estimate } from '../src/plan/cost.ts';
+import { duration } from './progress/progress-line.ts';
+
+const count = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const dollars = (amount: number) => `$${amount.toFixed(2)}`;
+
+/** What the run would take and cost on AWS, for a person. */
+export function estimateText(
+  { seconds, usage, dollars: costs, databaseMonth, notes }: Estimate,
+  { instanceClass, storageGib, concurrency, storeRetentionDays, multiAz }: Deployment,
+): string[] {
+  const where = `${instanceClass}${multiAz ? ' in two zones' : ''}, ${count.format(storageGib)} GiB, ${concurrency} shards at a time`;
+  const database =
+    costs.database === null
+      ? 'database not known'
+      : `database ${dollars(costs.database)} (${usage.databaseHours.toFixed(1)} hours)`;
+  return [
+    `On AWS (${where}), reckoned with list prices of us-east-1:`,
+    `  time  about ${duration(seconds.total)}: shards ${duration(seconds.shards)}, indexes ${duration(seconds.index)}, verification ${duration(seconds.verify)}`,
+    `  cost  about ${dollars(costs.total)}: Lambda ${dollars(costs.lambda)} (${count.format(usage.lambdaGbSeconds)} GB-seconds), Step Functions ${dollars(costs.stateTransitions)} (${count.format(usage.stateTransitions)} state transitions), S3 ${dollars(costs.s3Requests)} (${count.format(usage.s3Writes + usage.s3Reads)} requests) and ${dollars(costs.store)} (kept ${storeRetentionDays} days), ${database}`,
+    ...(databaseMonth === null ? [] : [`  then  about ${dollars(databaseMonth)} a month for the database`]),
+    ...notes.map((note) => `  Note: ${note}`),
+  ];
+}

@@ -1,0 +1,260 @@
+/**
+ * What a run on AWS takes and costs, reckoned from its plan before anything is moved. Pure: figures of the plan and
+ * of the deployment in, figures out. It is a forecast: each formula says where its constants were measured or read.
+ */
+import type { CollectionPlan, Plan } from '../contract.ts';
+import { graphBytes, workloadOf } from '../tune/workload.ts';
+
+/**
+ * US dollars, us-east-1, on demand, as published in mid-2026; every one can be overridden, for another region or a
+ * later day. Lambda: aws.amazon.com/lambda/pricing (arm64, first tier). Step Functions: aws.amazon.com/step-functions/
+ * pricing (Standard). S3: aws.amazon.com/s3/pricing (Standard). RDS for PostgreSQL: aws.amazon.com/rds/postgresql/
+ * pricing (Single-AZ, gp3). Nothing is taken off for a free tier.
+ */
+export const PRICES = {
+  lambdaGbSecond: 0.000_013_333_4,
+  lambdaRequest: 0.2 / 1e6,
+  stateTransition: 0.025 / 1000,
+  s3Write: 0.005 / 1000,
+  s3Read: 0.0004 / 1000,
+  s3GbMonth: 0.023,
+  databaseGbMonth: 0.115,
+  /** Of the instance class in use; null where it is not known, and the sum is then without the database. */
+  databaseHour: null as number | null,
+};
+export type Prices = typeof PRICES;
+
+/** An hour of a family's `large`; the other sizes cost in proportion to their vCPUs. Public tables of r7g differ by 5 %. */
+const LARGE_HOUR: Record<string, number> = { m6g: 0.159, m7g: 0.168, r6g: 0.225, r7g: 0.239, t4g: 0.129 };
+const LARGES: Record<string, number> = { medium: 0.5, large: 1, xlarge: 2 };
+
+/** Null for a family that the table does not have. */
+export function databaseHourPrice(instanceClass: string): number | null {
+  const [family = '', size = ''] = instanceClass.split('.');
+  const larges = LARGES[size] ?? 2 * Number(/^(\d+)xlarge$/.exec(size)?.[1] ?? Number.NaN);
+  const price = (LARGE_HOUR[family] ?? Number.NaN) * larges;
+  return Number.isNaN(price) ? null : price;
+}
+
+/** What the stack is configured to; the defaults are those of config/example.yaml. */
+export interface Deployment {
+  instanceClass: string;
+  storageGib: number;
+  multiAz: boolean;
+  /** Shards at the same time. */
+  concurrency: number;
+  /** MB of the functions that move a shard. */
+  shardMemoryMb: number;
+  /** Days that the bucket keeps a run. */
+  storeRetentionDays: number;
+}
+
+export const DEFAULT_DEPLOYMENT: Deployment = {
+  ...{ instanceClass: 'r7g.large', storageGib: 100, multiAz: false },
+  ...{ concurrency: 8, shardMemoryMb: 512, storeRetentionDays: 90 },
+};
+
+export interface Estimate {
+  /** Of the whole and of its parts, which follow one another. */
+  seconds: { total: number; shards: number; index: number; verify: number; rest: number };
+  usage: {
+    lambdaGbSeconds: number;
+    lambdaRequests: number;
+    stateTransitions: number;
+    s3Writes: number;
+    s3Reads: number;
+    /** In the bucket until the run is forgotten. */
+    storeGbMonths: number;
+    databaseHours: number;
+  };
+  /** US dollars of the run. `database` is null if the hour's price is not known. */
+  dollars: {
+    total: number;
+    lambda: number;
+    stateTransitions: number;
+    s3Requests: number;
+    store: number;
+    database: number | null;
+  };
+  /** What stays when the run is over, US dollars a month; null if the hour's price is not known. */
+  databaseMonth: number | null;
+  notes: string[];
+}
+
+const GB = 1e9;
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
+const HOURS_A_MONTH = 730;
+
+/** Processor time that a byte of the store takes to export and to import: 89 and 9 µs a record of 1,536 dimensions and a document (measured, docs/decisions.md). */
+const EXPORT_SECONDS_A_BYTE = 89e-6 / 6700;
+const IMPORT_SECONDS_A_BYTE = 9e-6 / 6700;
+/** Memory with which a function has one whole processor (Lambda developer guide, "Configure function memory"). */
+const MB_A_PROCESSOR = 1769;
+/** JSON that a Chroma server of two cores serves, four readers at a time: 8,600 records of 1,536 dimensions (measured), a component in about 12 bytes. */
+const SOURCE_BYTES_A_SECOND = 150e6;
+const JSON_BYTES_A_COMPONENT = 12;
+/** gp3 on RDS below and from 400 GiB on (RDS user guide, "gp3 storage"); what is imported is written twice, WAL and table. */
+const DISK_BYTES_A_SECOND = { small: 125e6, large: 500e6 };
+const LARGE_DISK_GIB = 400;
+/** Starting a child and its two functions, warm. */
+const SECONDS_A_CHILD = 1;
+/** An HNSW build by one process: 2.3 s for 20,000 × 384 (measured); it grows with the logarithm of the rows. */
+const INDEX_SECONDS_A_COMPONENT = 2.3 / (20_000 * 384);
+const INDEX_ROWS = 20_000;
+/** Digests in SQL: 128 ms for 10,000 vectors of 1,536 dimensions (measured). */
+const VERIFY_SECONDS_A_BYTE = 0.128 / (10_000 * 4 * 1536);
+/** Planning, preparing, publishing, tuning and reporting: some ten calls. */
+const REST_SECONDS = 60;
+const REST_CALLS = 10;
+/** States of the execution itself, and of a child with its start: Export and Import; Start, look, choice and end; Sample and Verify. */
+const TRANSITIONS = { execution: 25, shard: 3, index: 6, verify: 3 };
+/** Objects of a shard (documents, embeddings, digests, manifest), uploaded in parts of 8 MiB. */
+const OBJECTS_A_SHARD = 4;
+const PART_BYTES = 8 * MIB;
+
+export function estimateRun(
+  plan: Pick<Plan, 'collections'>,
+  deployment: Deployment,
+  overrides: Partial<Prices> = {},
+): Estimate {
+  const prices = {
+    ...PRICES,
+    databaseHour: databaseHourPrice(deployment.instanceClass),
+    ...overrides,
+  };
+  const totals = totalsOf(plan.collections);
+  const instances = deployment.multiAz ? 2 : 1;
+  const functions = functionSeconds(totals, deployment);
+  const seconds = secondsOf(plan, totals, functions, deployment);
+  const { collections, shards, bytes } = totals;
+
+  const memoryGb = deployment.shardMemoryMb / 1024;
+  const parts = Math.ceil(bytes / PART_BYTES);
+  const usage = {
+    lambdaGbSeconds: (functions.export + functions.import) * memoryGb + (seconds.verify + REST_SECONDS) * 0.5,
+    lambdaRequests: 2 * shards + 4 * collections + REST_CALLS,
+    stateTransitions:
+      TRANSITIONS.execution +
+      TRANSITIONS.shard * shards +
+      (TRANSITIONS.index + TRANSITIONS.verify) * collections,
+    s3Writes: OBJECTS_A_SHARD * shards + parts + 4 * collections + REST_CALLS,
+    s3Reads: 2 * OBJECTS_A_SHARD * shards + 4 * collections + REST_CALLS,
+    storeGbMonths: (bytes / GB) * (deployment.storeRetentionDays / 30),
+    databaseHours: (seconds.total / 3600) * instances,
+  };
+  const database = prices.databaseHour === null ? null : usage.databaseHours * prices.databaseHour;
+  const parted = {
+    lambda: usage.lambdaGbSeconds * prices.lambdaGbSecond + usage.lambdaRequests * prices.lambdaRequest,
+    stateTransitions: usage.stateTransitions * prices.stateTransition,
+    s3Requests: usage.s3Writes * prices.s3Write + usage.s3Reads * prices.s3Read,
+    store: usage.storeGbMonths * prices.s3GbMonth,
+  };
+  const total = Object.values(parted).reduce((sum, part) => sum + part, database ?? 0);
+  return {
+    seconds,
+    usage,
+    dollars: { total, ...parted, database },
+    databaseMonth:
+      prices.databaseHour === null
+        ? null
+        : instances * (HOURS_A_MONTH * prices.databaseHour + deployment.storageGib * prices.databaseGbMonth),
+    notes: notesOf(plan, totals, deployment, prices),
+  };
+}
+
+interface Totals {
+  collections: number;
+  shards: number;
+  bytes: number;
+  jsonBytes: number;
+}
+
+function totalsOf(collections: readonly CollectionPlan[]): Totals {
+  const sum = (of: (one: CollectionPlan) => number) => collections.reduce((all, one) => all + of(one), 0);
+  return {
+    collections: collections.length,
+    shards: sum(({ shards }) => shards),
+    bytes: sum(({ bytes }) => bytes),
+    jsonBytes: sum(
+      ({ bytes, records, dimension }) => bytes + records * (dimension ?? 0) * (JSON_BYTES_A_COMPONENT - 4),
+    ),
+  };
+}
+
+/** Seconds that all functions of a kind run, side by side or not: by their processor, or by what they wait for. */
+function functionSeconds({ shards, bytes, jsonBytes }: Totals, deployment: Deployment) {
+  const { concurrency, shardMemoryMb } = deployment;
+  const processor = Math.min(1, shardMemoryMb / MB_A_PROCESSOR);
+  // While a server or a disk is the limit, all that run at a time wait for it.
+  const atATime = Math.max(1, Math.min(concurrency, shards));
+  const reading = Math.max(
+    (bytes * EXPORT_SECONDS_A_BYTE) / processor,
+    (jsonBytes / SOURCE_BYTES_A_SECOND) * atATime,
+  );
+  const writing = Math.max(
+    (bytes * IMPORT_SECONDS_A_BYTE) / processor,
+    ((2 * bytes) / diskRate(deployment)) * atATime,
+  );
+  const starts = (shards * SECONDS_A_CHILD) / 2;
+  return { export: reading + starts, import: writing + starts };
+}
+
+const diskRate = ({ storageGib }: Deployment) =>
+  storageGib < LARGE_DISK_GIB ? DISK_BYTES_A_SECOND.small : DISK_BYTES_A_SECOND.large;
+
+function secondsOf(
+  plan: Pick<Plan, 'collections'>,
+  { shards: count, bytes }: Totals,
+  functions: { export: number; import: number },
+  deployment: Deployment,
+): Estimate['seconds'] {
+  const atATime = Math.max(1, Math.min(deployment.concurrency, count));
+  const shards = (functions.export + functions.import) / atATime;
+  // Half of the processors build (src/tune), one of them at least.
+  const builders = Math.max(1, Math.floor(vcpusOf(deployment.instanceClass) / 2));
+  const index = plan.collections.reduce((sum, { records, dimension, indexMethod }) => {
+    if (indexMethod !== 'hnsw' || dimension === null || records === 0) return sum;
+    const growth = Math.max(1, Math.log(records) / Math.log(INDEX_ROWS));
+    return sum + (records * dimension * INDEX_SECONDS_A_COMPONENT * growth) / builders;
+  }, 0);
+  const verify = bytes * VERIFY_SECONDS_A_BYTE;
+  return { total: shards + index + verify + REST_SECONDS, shards, index, verify, rest: REST_SECONDS };
+}
+
+/** 2 for medium and large, 4 for xlarge, four times N for Nxlarge. */
+function vcpusOf(instanceClass: string): number {
+  const times = /\.(\d+)?xlarge$/.exec(instanceClass);
+  return times ? 4 * Number(times[1] ?? 1) : 2;
+}
+
+/** GiB a vCPU (Amazon RDS, "DB instance class types"): r 8, m 4; t and the rest are taken for m. */
+const memoryBytesOf = (instanceClass: string): number =>
+  vcpusOf(instanceClass) * (instanceClass.startsWith('r') ? 8 : 4) * GIB;
+
+function notesOf(
+  plan: Pick<Plan, 'collections'>,
+  { bytes }: Totals,
+  deployment: Deployment,
+  prices: Prices,
+): string[] {
+  const notes: string[] = [];
+  const { instanceClass, storageGib } = deployment;
+  // Data, indexes as large as the vectors again, and WAL: three times.
+  const needed = Math.ceil((3 * bytes) / GIB);
+  if (needed > storageGib)
+    notes.push(
+      `The database needs about ${needed} GiB, more than storageGib ${storageGib}: deploy with as much, since growing while it loads takes hours.`,
+    );
+  const graphs = workloadOf(plan, new Map());
+  const largest = Math.max(0, ...graphs.map(graphBytes));
+  if (largest > memoryBytesOf(instanceClass) / 4)
+    notes.push(
+      `The largest index takes ${(largest / GIB).toFixed(1)} GiB to build, more than a quarter of a ${instanceClass}'s memory: it will take many times longer than said here, so deploy a larger instance for the load.`,
+    );
+  if (prices.databaseHour === null)
+    notes.push(
+      `The price of a ${instanceClass} is not known here, so the sums are without it: name it with --price databaseHour=USD.`,
+    );
+  return notes;
+}

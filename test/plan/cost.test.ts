@@ -1,0 +1,109 @@
+/** What `plan` says a run on AWS takes and costs. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseConfig } from '../../lib/config.ts';
+import type { CollectionPlan } from '../../src/contract.ts';
+import { DEFAULT_DEPLOYMENT, databaseHourPrice, estimateRun, PRICES } from '../../src/plan/cost.ts';
+import { cutShards, storedRecordBytes } from '../../src/plan/cut-shards.ts';
+import { samplePlan } from '../tune/sample-plan.ts';
+
+/** One collection, cut as the plan would. */
+function planOf(records: number, dimension: number): { collections: CollectionPlan[] } {
+  const [collection] = samplePlan('x').collections as [CollectionPlan];
+  const { profile } = collection;
+  const shards = cutShards(records, dimension, profile, 64 * 1024 ** 2).length;
+  const bytes = records * storedRecordBytes(dimension, profile);
+  return { collections: [{ ...collection, records, dimension, shards, bytes }] };
+}
+
+const million = planOf(1_000_000, 1536);
+
+describe('the estimate of a run on AWS', () => {
+  it('adds up: the parts of the time, and those of the price', () => {
+    for (const plan of [planOf(1, 3), million, planOf(100_000_000, 768)]) {
+      const { seconds, dollars } = estimateRun(plan, DEFAULT_DEPLOYMENT);
+      const { total, ...parts } = seconds;
+      assert.ok(Math.abs(Object.values(parts).reduce((a, b) => a + b) - total) < 1e-6 * total);
+      const { total: sum, ...costs } = dollars;
+      const added = Object.values(costs).reduce((a: number, b) => a + (b ?? 0), 0);
+      assert.ok(Math.abs(added - sum) < 1e-9 * sum);
+      for (const part of [...Object.values(parts), ...Object.values(costs)]) assert.ok(part! >= 0);
+    }
+  });
+
+  it('of a million records of 1,536 dimensions is what a person reckons by hand', () => {
+    const { usage, seconds, dollars } = estimateRun(million, DEFAULT_DEPLOYMENT);
+    const [{ shards, bytes }] = million.collections as [CollectionPlan];
+    // Three transitions a shard, nine for the collection, 25 for the execution.
+    assert.equal(usage.stateTransitions, 3 * shards + 9 + 25);
+    // Four objects a shard, and a part for every 8 MiB.
+    assert.ok(usage.s3Writes >= 4 * shards + bytes / 2 ** 23);
+    // 19 GB of JSON at 150 MB a second is two minutes; the disk takes 14 GB at 125 more nearly.
+    assert.ok(seconds.shards > (2 * bytes) / 125e6 && seconds.shards < 600, `${seconds.shards}`);
+    assert.equal(usage.storeGbMonths, (bytes / 1e9) * 3);
+    assert.ok(Math.abs(dollars.database! - (seconds.total / 3600) * 0.239) < 1e-9);
+    assert.ok(dollars.total < 5, `${dollars.total}`);
+  });
+
+  it('of a hundred million records stays within the week that an execution may last', () => {
+    const large = { ...DEFAULT_DEPLOYMENT, instanceClass: 'r7g.16xlarge', storageGib: 4000, concurrency: 32 };
+    const { seconds } = estimateRun(planOf(100_000_000, 1536), large);
+    assert.ok(seconds.total > 3600 && seconds.total < 7 * 24 * 3600, `${seconds.total}`);
+  });
+
+  it('takes no less time for more records, and no more with more at a time', () => {
+    let before = 0;
+    for (let records = 1; records <= 1e9; records *= 10) {
+      const { total } = estimateRun(planOf(records, 384), DEFAULT_DEPLOYMENT).seconds;
+      assert.ok(total >= before);
+      before = total;
+    }
+    before = Number.POSITIVE_INFINITY;
+    for (const concurrency of [1, 2, 4, 8, 64, 1000]) {
+      const { shards } = estimateRun(million, { ...DEFAULT_DEPLOYMENT, concurrency }).seconds;
+      assert.ok(shards <= before * (1 + 1e-9), `${concurrency}: ${shards}`);
+      before = shards;
+    }
+  });
+
+  it('takes other prices, each by its name', () => {
+    for (const name of Object.keys(PRICES) as (keyof typeof PRICES)[]) {
+      const price = (usd: number) => estimateRun(million, DEFAULT_DEPLOYMENT, { [name]: usd });
+      const [none, one] = [price(0), price(1)];
+      const of = ({ dollars, databaseMonth }: typeof one) => dollars.total + databaseMonth!;
+      assert.ok(of(one) > of(none), name);
+    }
+  });
+
+  it('knows what an instance costs by its size, and says so where it does not', () => {
+    assert.equal(databaseHourPrice('r7g.large'), 0.239);
+    assert.equal(databaseHourPrice('r7g.xlarge'), 2 * 0.239);
+    assert.equal(databaseHourPrice('r7g.16xlarge'), 32 * 0.239);
+    assert.equal(databaseHourPrice('t4g.medium'), 0.129 / 2);
+    const unknown = estimateRun(million, { ...DEFAULT_DEPLOYMENT, instanceClass: 'z9z.large' });
+    assert.equal(unknown.dollars.database, null);
+    assert.match(unknown.notes.join(), /z9z\.large is not known.*--price databaseHour/);
+  });
+
+  it('counts both instances of Multi-AZ', () => {
+    const { dollars, databaseMonth } = estimateRun(million, DEFAULT_DEPLOYMENT);
+    const both = estimateRun(million, { ...DEFAULT_DEPLOYMENT, multiAz: true });
+    assert.equal(both.dollars.database, 2 * dollars.database!);
+    assert.equal(both.databaseMonth, 2 * databaseMonth!);
+  });
+
+  it('warns of a disk and of a memory that are too small', () => {
+    const { notes } = estimateRun(planOf(20_000_000, 1536), DEFAULT_DEPLOYMENT);
+    assert.match(notes.join('\n'), /needs about \d+ GiB, more than storageGib 100/);
+    assert.match(notes.join('\n'), /more than a quarter of a r7g\.large's memory/);
+    assert.deepEqual(estimateRun(planOf(1000, 384), DEFAULT_DEPLOYMENT).notes, []);
+  });
+
+  it('reckons with the stack’s own defaults', () => {
+    const { instanceClass, storageGib, multiAz, concurrency, shardMemoryMb, storeRetentionDays } =
+      parseConfig({});
+    assert.deepEqual(DEFAULT_DEPLOYMENT, {
+      ...{ instanceClass, storageGib, multiAz, concurrency, shardMemoryMb, storeRetentionDays },
+    });
+  });
+});
