@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import jsonata from 'jsonata';
-import { MigrationInput, type ShardItem } from '../../src/contract.ts';
+import { MigrationInput, type PlanStepOutput, type ShardItem } from '../../src/contract.ts';
 import { waitSeconds } from '../../src/index-build/wait.ts';
-import { alternative } from './alternatives.ts';
+import { cutShards } from '../../src/plan/cut-shards.ts';
+import { samplePlan } from '../tune/sample-plan.ts';
+import { ALTERNATIVES, alternative } from './alternatives.ts';
 import { definitionOf, type State, type StateJson, statesOf } from './synthesize.ts';
 
 /** Quotas of Step Functions (developer guide, "Service quotas"); none of these can be raised. */
@@ -98,6 +100,19 @@ describe('at a hundred million records', () => {
     }
   });
 
+  it('what is known of the plan by every state is a pointer, whatever the number of its shards', () => {
+    const { profile } = samplePlan('x').collections[0]!;
+    const shards = cutShards(RECORDS, 1536, profile, MigrationInput.parse({}).shardBytes).length;
+    assert.ok(shards > MOST_CHILDREN_AT_A_TIME, `${shards}: more than may run at a time`);
+    const run = 'r'.repeat(63);
+    const plan: PlanStepOutput = {
+      ...{ run, planKey: run, shardsKey: run, collectionsKey: run, collections: RECORDS, shards },
+      ...{ records: RECORDS, concurrency: 1000, indexConcurrency: 4, verifyConcurrency: 8 },
+      ...{ tune: 'apply', allowReboot: true },
+    };
+    assert.ok(Buffer.byteLength(JSON.stringify(plan)) < MOST_PAYLOAD_BYTES / 100);
+  });
+
   it('no map has more children at a time than may be open, whatever an input asks for', () => {
     assert.throws(() => MigrationInput.parse({ concurrency: MOST_CHILDREN_AT_A_TIME }));
     const { concurrency } = MigrationInput.parse({ concurrency: 1000 });
@@ -110,4 +125,19 @@ describe('at a hundred million records', () => {
   it('the definition stays below a megabyte', () => {
     assert.ok(JSON.stringify(definition).length < MOST_DEFINITION_BYTES / 10);
   });
+});
+
+describe('the template', () => {
+  /** Quotas of CloudFormation (user guide, "Understand CloudFormation quotas"). */
+  const MOST = { resources: 500, outputs: 200, parameters: 200, bytes: 1024 * 1024 };
+
+  for (const name of ALTERNATIVES)
+    it(`leaves half of each quota of CloudFormation for an app that it is part of: ${name}`, () => {
+      const template = alternative(name).template.toJSON();
+      const count = (section: string) => Object.keys(template[section] ?? {}).length;
+      assert.ok(count('Resources') < MOST.resources / 2, `${count('Resources')} resources`);
+      assert.ok(count('Outputs') < MOST.outputs / 2);
+      assert.ok(count('Parameters') < MOST.parameters / 2);
+      assert.ok(Buffer.byteLength(JSON.stringify(template)) < MOST.bytes / 2);
+    });
 });

@@ -23,7 +23,9 @@ export const INSTANCES: { name: string; vcpus: number; memoryBytes: number }[] =
     ['2xlarge', 8],
     ['4xlarge', 16],
     ['8xlarge', 32],
+    ['12xlarge', 48],
     ['16xlarge', 64],
+    ['24xlarge', 96],
     ['48xlarge', 192],
   ]),
   ...family('r8g', 8, [
@@ -39,7 +41,11 @@ export const INSTANCES: { name: string; vcpus: number; memoryBytes: number }[] =
   ]),
   ...family('x2g', 16, [
     ['large', 2],
+    ['xlarge', 4],
+    ['2xlarge', 8],
     ['4xlarge', 16],
+    ['8xlarge', 32],
+    ['12xlarge', 48],
     ['16xlarge', 64],
   ]),
 ];
