@@ -1,18 +1,16 @@
 /** A run that is killed, wherever it is, goes on where it stopped. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { keys } from '../../src/store/keys.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { collectionId } from '../fixtures/chroma-api.ts';
-import { endWithTest, runJsonCommand } from '../fixtures/command-line.ts';
+import { runJsonCommand } from '../fixtures/command-line.ts';
 import { executeMigration } from '../fixtures/execution.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
+import { killedRun } from '../fixtures/killed-run.ts';
 import type { KilledRun } from '../fixtures/killed-runner.ts';
 import { assertArrived } from '../fixtures/oracle.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
@@ -152,17 +150,3 @@ describe('a killed run', () => {
     return now;
   }
 });
-
-/** @returns the signal that ended it, or null if it came to its own end */
-async function killedRun(run: KilledRun): Promise<NodeJS.Signals | null> {
-  const script = fileURLToPath(new URL('../fixtures/killed-runner.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', './local/sql-loader.ts', script, JSON.stringify(run)], {
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    detached: true,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const release = endWithTest(child);
-  const [, signal] = await once(child, 'exit');
-  release();
-  return signal;
-}

@@ -80,7 +80,7 @@ describe('an execution whose functions break down in turn at every state', () =>
       const functions = await FaultyFunctions.create(assembly, join(folder, 'functions'));
       const run = `broken-${kind.replace(' ', '-')}`;
       const watched = new Watched();
-      const store = openStore(join(folder, 'store'));
+      const store = await openStore(join(folder, 'store'));
       const execution = new LocalExecution({
         ...{ assembly: functions.assembly, name: run, store, clock: hastyClock },
         input: { run, shardBytes: 64 * 1024, concurrency: 2, tune: 'apply' },
