@@ -79,7 +79,7 @@ describe('an execution whose functions break down in turn at every state', () =>
       const assembly = readAssembly(fileURLToPath(new URL('../../dist/assembly', import.meta.url)));
       const functions = await FaultyFunctions.create(assembly, join(folder, 'functions'));
       const run = `broken-${kind.replace(' ', '-')}`;
-      const watched = new Watched();
+      const watched = new Watched(functions);
       const store = await openStore(join(folder, 'store'));
       const execution = new LocalExecution({
         ...{ assembly: functions.assembly, name: run, store, clock: hastyClock },
@@ -151,6 +151,11 @@ class Watched {
   readonly ranAgain: string[] = [];
   rdsFails = false;
   readonly #succeeded = new Set<string>();
+  readonly #functions: FaultyFunctions;
+
+  constructor(functions: FaultyFunctions) {
+    this.#functions = functions;
+  }
 
   readonly rds: RdsAdapter = {
     call: async () => {
@@ -167,6 +172,9 @@ class Watched {
       const { step, struck } = event.fields as unknown as Call;
       if (struck) this.struck.add(step);
     }
+    // A short time may be over before the function has begun to log.
+    if (event.type === 'environment-ended' && event.reason === 'timed out')
+      this.struck.add(this.#functions.stepOf(event.function));
     if (event.type !== 'state-entered' && event.type !== 'state-redriven') return;
     const [outer, index] = event.path;
     if (index === undefined) this.state = outer as string;
