@@ -21,6 +21,7 @@ import { exportOutput } from '../output/file-schemas.ts';
 import { Progress } from '../progress/progress.ts';
 import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
 import { progressLog } from '../progress/progress-log.ts';
+import { newRunName } from '../run-name.ts';
 import {
   openSource,
   outputOptions,
@@ -29,7 +30,6 @@ import {
   selectionOptions,
 } from '../source-options.ts';
 import { alignedTable } from '../summary.ts';
-import { newRunName } from './migrate.ts';
 
 const { collections, tenants, databases } = selectionOptions;
 const options = {

@@ -19,6 +19,7 @@ import { Progress } from '../progress/progress.ts';
 import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
 import { progressLog } from '../progress/progress-log.ts';
 import { type FinishedMigration, runMigration } from '../run-migration.ts';
+import { DEFAULT_STORE, newRunName } from '../run-name.ts';
 import {
   openTarget,
   outputOptions,
@@ -28,7 +29,7 @@ import {
   targetOptions,
 } from '../source-options.ts';
 import { alignedTable } from '../summary.ts';
-import { DEFAULT_STORE, newRunName, printRun } from './migrate.ts';
+import { printRun } from './migrate.ts';
 
 const { schema, shardBytes, index, layout } = selectionOptions;
 const { store, run, onReject, sampleSize, tune, instanceMemory, takeOver } = runOptions;

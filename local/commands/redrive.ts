@@ -2,6 +2,7 @@ import { executionOptions, withDeployment } from '../aws/options.ts';
 import { printStarted, watchExecution } from '../aws/watch.ts';
 import type { Command } from '../command-line/command.ts';
 import { flag } from '../command-line/values.ts';
+import { executionOutput } from '../output/schemas.ts';
 import { outputOptions } from '../source-options.ts';
 
 const options = { watch: flag('follow it to its end'), ...executionOptions, ...outputOptions };
@@ -12,6 +13,7 @@ export const redrive: Command<typeof options> = {
   description:
     'An execution that failed, was stopped or ran out of time goes on from what did not succeed, within 14 days of its end. Shards that are in are not moved again.',
   options,
+  output: executionOutput,
   examples: [
     'chroma-to-pgvector redrive --watch',
     'chroma-to-pgvector redrive --execution arn:aws:states:eu-central-1:111122223333:execution:Migration:nightly',

@@ -8,6 +8,7 @@ import { openInBrowser } from '../aws/open-in-browser.ts';
 import { type Deployment, type ExecutionValues, executionOptions, withDeployment } from '../aws/options.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
 import { flag, runName, text } from '../command-line/values.ts';
+import { runOutput } from '../output/schemas.ts';
 import { printableLines } from '../progress/progress-line.ts';
 import { DEFAULT_STORE } from '../run-name.ts';
 import { outputOptions } from '../source-options.ts';
@@ -27,6 +28,7 @@ export const report: Command<typeof options> = {
   description:
     'Prints what arrived and how it is known, and leaves the HTML report, with its plots and every detail, on this machine. The exit code is 1 if the run did not succeed.',
   options,
+  output: runOutput,
   examples: [
     'chroma-to-pgvector report --open',
     'chroma-to-pgvector report --run nightly --output nightly.html',

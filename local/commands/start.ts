@@ -3,6 +3,7 @@ import { startRun } from '../aws/start-run.ts';
 import { printStarted, watchExecution } from '../aws/watch.ts';
 import type { Command } from '../command-line/command.ts';
 import { flag, integer, oneOf } from '../command-line/values.ts';
+import { executionOutput } from '../output/schemas.ts';
 import { outputOptions, requestOf, runOptions, selectionOptions } from '../source-options.ts';
 
 const { run, onReject, sampleSize, takeOver } = runOptions;
@@ -29,6 +30,7 @@ export const start: Command<typeof options> = {
   description:
     'Starts an execution of the deployed state machine with these options as its input. What is not said is as the stack was configured. A name of --run that was used before goes on where that run stopped.',
   options,
+  output: executionOutput,
   examples: [
     'chroma-to-pgvector start --watch',
     'chroma-to-pgvector start --collections docs,notes --concurrency 16 --on-reject quarantine',

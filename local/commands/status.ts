@@ -2,6 +2,7 @@ import { Observer } from '../aws/look.ts';
 import { executionOptions, withDeployment } from '../aws/options.ts';
 import { printLook } from '../aws/watch.ts';
 import type { Command } from '../command-line/command.ts';
+import { executionOutput } from '../output/schemas.ts';
 import { outputOptions } from '../source-options.ts';
 
 const options = { ...executionOptions, ...outputOptions };
@@ -12,6 +13,7 @@ export const status: Command<typeof options> = {
   description:
     'One look at the last execution of the stack, or at the one that is named: its state, its shards and collections, and why it failed. The exit code is 1 if it did not succeed, and 0 while it is under way.',
   options,
+  output: executionOutput,
   examples: ['chroma-to-pgvector status', 'chroma-to-pgvector status --stack Search --json'],
   run: (values) =>
     withDeployment(values, async (deployment) => {

@@ -28,9 +28,9 @@ import { tuneOutput } from '../output/schemas.ts';
 import { Progress } from '../progress/progress.ts';
 import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
 import { PostgresRdsAdapter } from '../rds-adapter.ts';
+import { newRunName } from '../run-name.ts';
 import { openTarget, outputOptions, runOptions, targetOptions } from '../source-options.ts';
 import { tuneText } from '../tune-text.ts';
-import { newRunName } from './migrate.ts';
 
 const indexes: Option<WantedIndex[]> = {
   value: 'language|recent[=DAYS]|metadata=KEY',

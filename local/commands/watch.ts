@@ -1,6 +1,7 @@
 import { executionOptions, withDeployment } from '../aws/options.ts';
 import { watchExecution } from '../aws/watch.ts';
 import type { Command } from '../command-line/command.ts';
+import { executionOutput } from '../output/schemas.ts';
 import { outputOptions } from '../source-options.ts';
 
 const options = { ...executionOptions, ...outputOptions };
@@ -11,6 +12,7 @@ export const watch: Command<typeof options> = {
   description:
     'Shows how many shards are done, how far an index is, how fast it goes and how much longer it takes, until the execution ends. Ctrl-C ends the watching, not the execution.',
   options,
+  output: executionOutput,
   examples: [
     'chroma-to-pgvector watch',
     'chroma-to-pgvector watch --execution arn:aws:states:eu-central-1:111122223333:execution:Migration:nightly',

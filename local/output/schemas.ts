@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import type { Benchmark, LatencyFigures, ThroughputFigures } from '../../src/benchmark/benchmark.ts';
 import { LAYOUTS, MigrationInput, SPACES } from '../../src/contract.ts';
+import type { Estimate } from '../../src/plan/cost.ts';
 import type { RolledBack } from '../../src/publish/rollback.ts';
 import type { Verification } from '../../src/verify/verification.ts';
+import type { Look } from '../aws/look.ts';
 import type { Tuned } from '../commands/tune.ts';
 import type { runJson } from '../summary.ts';
 
@@ -56,6 +58,42 @@ export const failureOutput = z.object({
   store: z.string().nullable(),
 });
 
+const figures = <Key extends string>(...keys: Key[]) =>
+  Object.fromEntries(keys.map((key) => [key, seconds])) as Record<Key, typeof seconds>;
+
+const estimate: z.ZodType<Estimate> = z.object({
+  seconds: z.object(figures('total', 'shards', 'index', 'verify', 'rest')),
+  usage: z.object(
+    figures(
+      ...(['lambdaGbSeconds', 'lambdaRequests', 'stateTransitions', 's3Writes', 's3Reads'] as const),
+      ...(['storeGbMonths', 'databaseHours'] as const),
+    ),
+  ),
+  dollars: z.object({
+    ...figures('total', 'lambda', 'stateTransitions', 's3Requests', 'store'),
+    database: seconds.nullable(),
+  }),
+  databaseMonth: seconds.nullable().describe('US dollars a month, when the run is over'),
+  notes: z.array(z.string()),
+});
+
+const moment = z.iso.datetime().nullable();
+/** What `start`, `watch`, `redrive` and `status` print. */
+export const executionOutput: z.ZodType<Look> = z.object({
+  execution: z.string().describe('ARN of the execution'),
+  ...{ name: z.string(), run: z.string().nullable() },
+  status: z.enum(['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED', 'PENDING_REDRIVE']),
+  ...{ startedAt: moment, stoppedAt: moment, redrives: count, redrivable: z.boolean() },
+  state: z.string().nullable().describe('State of the machine that it entered last'),
+  maps: z.array(
+    z.object({
+      ...{ map: z.string(), total: count, succeeded: count, running: count, pending: count, failed: count },
+    }),
+  ),
+  index: z.object({ name: z.string(), percent: z.number() }).nullable(),
+  error: z.object({ name: z.string(), message: z.string() }).nullable(),
+});
+
 export const planOutput = z.object({
   version: z.literal(1),
   run: z.string(),
@@ -83,6 +121,7 @@ export const planOutput = z.object({
   ),
   warnings: z.array(z.string()),
   shards: count,
+  aws: estimate.describe('What the run would take and cost on AWS'),
   ddl: z.string().describe('What would be created, as SQL'),
 });
 

@@ -26,7 +26,12 @@ const RUN = 'nightly';
 const shards = Array.from({ length: 6 }, (_, number) => ({ schema: 'docs', number, records: 100 }));
 
 const entered = (...path: string[]): ExecutionEvent => ({ type: 'state-entered', state: path.at(-1)!, path });
-const exited = (...path: string[]): ExecutionEvent => ({ type: 'state-exited', state: path.at(-1)!, path });
+const exited = (...path: string[]): ExecutionEvent => ({
+  output: null,
+  type: 'state-exited',
+  state: path.at(-1)!,
+  path,
+});
 const log = (fields: Record<string, unknown>): ExecutionEvent => ({
   ...{ type: 'log', function: 'f', pid: 1, fields },
 });
