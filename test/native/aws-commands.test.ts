@@ -1,5 +1,6 @@
 /** The commands for AWS, against a Step Functions behind which the local runner really migrates. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -8,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { type FauxqsServer, startFauxqs } from 'fauxqs';
 import { readAssembly } from '../../local/assembly.ts';
 import type { Look } from '../../local/aws/look.ts';
+import { executionOutput } from '../../local/output/schemas.ts';
 import { type ExecutionEvent, LocalExecution } from '../../local/run-execution.ts';
 import { S3Store } from '../../src/store/s3-store.ts';
 import { type AwsDouble, STATE_MACHINE_ARN, startAwsDouble } from '../fixtures/aws-double.ts';
@@ -18,6 +20,7 @@ import { type Call, FaultyFunctions } from '../fixtures/faulty-functions.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
 import { hastyClock } from '../fixtures/hasty-clock.ts';
 import { assertArrived } from '../fixtures/oracle.ts';
+import { assertPublished } from '../fixtures/output-schema.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
@@ -128,6 +131,7 @@ describe('a migration on AWS', () => {
     const last = await command('status', '--json');
     assert.equal(last.code, 1);
     const look = JSON.parse(last.stdout) as Look;
+    assertPublished(executionOutput, look);
     assert.deepEqual(
       [look.run, look.status, look.redrivable, look.error?.name],
       ['second', 'FAILED', true, 'Broken'],
@@ -161,7 +165,8 @@ describe('a migration on AWS', () => {
     const again = await command('start', '--run', 'third', '--json', ...small);
     assert.equal(JSON.parse(again.stdout).execution, JSON.parse(started.stdout).execution);
     const watching = startCommand(['watch'], aws.environment);
-    await sleep(1000);
+    // Its first line: it has begun to watch.
+    await once(watching.process.stderr!, 'data');
     watching.process.kill('SIGINT');
     const { code, stderr } = await watching.finished;
     assert.equal(code, 1);
