@@ -59,7 +59,7 @@ export async function fill({ chromaServer }: Setting, collection: Collection): P
 
 /** A plan of a run that moves one collection in one shard. */
 export async function planOneShard(
-  { chroma }: Setting,
+  { chroma, store }: Setting,
   run: string,
   collection: Collection,
 ): Promise<{ plan: Plan; shard: ShardItem }> {
@@ -69,7 +69,7 @@ export async function planOneShard(
     // An earlier measurement may hold the same collection's schema.
     takeOver: true,
   });
-  const { plan, shards } = await makePlan(chroma, run, options);
+  const { plan, shards } = await makePlan(chroma, run, options, store);
   const [shard] = shards;
   if (!shard || shards.length > 1) throw new RangeError(`${collection.name} does not fit into one shard`);
   return { plan, shard };

@@ -71,8 +71,7 @@ export class Steps extends Construct {
     this.importShard.bindStore(props.store, 'delete');
     this.findUnfinishedShards = this.#databaseStep(
       'find-unfinished-shards',
-      'Asks the ledger which shards did not arrive.',
-      { minutes: 5 },
+      'Asks the ledger which shards did not arrive, and what differs from live tables.',
     );
     this.startIndexBuild = this.#databaseStep(
       'start-index-build',

@@ -99,6 +99,8 @@ export const runOptions = {
     max: 2 ** 46,
   }),
   takeOver: flag('take the target schemas over from another run'),
+  updateExisting: flag('bring the live tables up to date in place: only what differs from Chroma is moved'),
+  deleteMissing: flag('with --update-existing: delete from the live tables what Chroma no longer holds'),
 };
 
 export const outputOptions = {

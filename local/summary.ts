@@ -1,4 +1,4 @@
-import type { RunReport } from '../src/report/report.ts';
+import type { DeltaReport, RunReport } from '../src/report/report.ts';
 import { duration } from './progress/progress-line.ts';
 
 /** What `--json` prints of a run. The keys are a promise to scripts. */
@@ -17,6 +17,14 @@ export function runJson(report: RunReport, paths: { report: string | null; store
       records: plan.records,
       loaded: rest.loaded,
       rejected: rest.rejected,
+      vanished: rest.vanished,
+      unexplained: plan.records - rest.loaded - rest.rejected - rest.vanished,
+      changes: rest.changes && {
+        added: rest.changes.added,
+        deleted: rest.changes.deleted,
+        rewritten: rest.changes.rewritten,
+      },
+      delta: rest.delta,
       checksum: rest.checksum,
       recallAt10: rest.verification?.searches.recallAt10 ?? null,
       indexes: rest.indexes,
@@ -65,6 +73,8 @@ export function runSummary(
     `Run ${report.run} ${report.status} in ${duration(report.seconds.total)}: ${published} of ${report.collections.length} collections published.`,
   ];
   if (report.collections.length > 0) lines.push('', ...collectionTable(report));
+  for (const { plan, delta } of report.collections.slice(0, LISTED))
+    if (delta) lines.push('', ...deltaLines(plan.collection, delta));
   if (report.rejected > 0) {
     lines.push('', `Rejected records (${count.format(report.rejected)}):`);
     for (const { schema, id, detail } of report.rejects.slice(0, 10))
@@ -80,9 +90,19 @@ export function runSummary(
 
 function collectionTable({ collections }: RunReport): string[] {
   const rows = [
-    ['collection', 'schema', 'records', 'loaded', 'rejected', 'checksums', 'recall@10', 'Chroma’s'],
+    [
+      'collection',
+      'schema',
+      'records',
+      'loaded',
+      'rejected',
+      'vanished',
+      'checksums',
+      'recall@10',
+      'Chroma’s',
+    ],
   ];
-  for (const { plan, loaded, rejected, checksum, verification } of collections.slice(0, LISTED)) {
+  for (const { plan, loaded, rejected, vanished, checksum, verification } of collections.slice(0, LISTED)) {
     const recall = (share: number | null | undefined) => (share == null ? '–' : share.toFixed(3));
     const equal = checksum.source !== null && checksum.source === checksum.target;
     rows.push([
@@ -91,6 +111,7 @@ function collectionTable({ collections }: RunReport): string[] {
       count.format(plan.records),
       count.format(loaded),
       count.format(rejected),
+      count.format(vanished),
       checksum.target === null ? 'not compared' : equal ? 'equal' : 'DIFFER',
       recall(verification?.searches.recallAt10),
       recall(verification?.searches.chromaRecallAt10),
@@ -99,6 +120,28 @@ function collectionTable({ collections }: RunReport): string[] {
   const table = alignedTable(rows, 2);
   const more = collections.length - LISTED;
   return more > 0 ? [...table, `  … and ${count.format(more)} more`] : table;
+}
+
+/** Ids of a kind that the terminal names; the report has a thousand. */
+const NAMED = 5;
+
+function deltaLines(
+  collection: string,
+  { unchanged, added, changed, missing, deleted }: DeltaReport,
+): string[] {
+  const kinds = [
+    ['added', added],
+    ['changed', changed],
+    [deleted ? 'deleted' : 'no longer in Chroma (--delete-missing deletes them)', missing],
+  ] as const;
+  return [
+    `${collection}: ${count.format(unchanged)} unchanged`,
+    ...kinds.flatMap(([kind, { count: records, ids }]) => {
+      const names = ids.slice(0, NAMED).map((id) => JSON.stringify(id).slice(0, 60));
+      const more = records > names.length ? ', …' : '';
+      return records === 0 ? [] : [`  ${count.format(records)} ${kind}: ${names.join(', ')}${more}`];
+    }),
+  ];
 }
 
 /** Columns from `firstNumber` on are aligned to the right. */

@@ -10,6 +10,7 @@ export type Space = (typeof SPACES)[number];
 export type ShardFormat = 'pgcopy' | 'jsonl';
 export const REJECT_POLICIES = ['fail', 'quarantine', 'repair'] as const;
 export type RejectPolicy = (typeof REJECT_POLICIES)[number];
+export type ShardContent = 'rows' | 'digests';
 /**
  * `apply`: all recommended parameters; `search`: only the database's own search settings (hnsw.*), which
  * carry Chroma's over; `report`: none, they are only computed; `off`: not even that.
@@ -71,6 +72,10 @@ export const MigrationInput = z.strictObject({
   instanceMemoryBytes: z.int().min(1).optional(),
   /** Take the target schemas over from another run that holds them. */
   takeOver: z.boolean().default(false),
+  /** Bring the live tables up to date in place: only what differs from Chroma is moved. */
+  updateExisting: z.boolean().default(false),
+  /** With updateExisting: delete from the live tables what Chroma no longer holds. */
+  deleteMissing: z.boolean().default(false),
 });
 export type MigrationInput = z.infer<typeof MigrationInput>;
 /** As written by a caller: defaults not yet filled in. */
@@ -113,7 +118,7 @@ export interface CollectionPlan {
   /** null while the collection has never held a record. */
   dimension: number | null;
   space: Space;
-  /** Records at the time of the plan. */
+  /** Records at the time of the plan: ids that were listed. */
   records: number;
   shards: number;
   /** Estimated bytes of the shards in the store. */
@@ -156,15 +161,16 @@ export interface ShardItem {
   dimension: number;
   /** Number of the shard in its collection, from 0. */
   number: number;
-  /** First record's offset in Chroma's order of insertion. */
+  /** What is made of the records: rows to load, or only the digests by which they are compared with the live tables. */
+  content: ShardContent;
+  /** First record's offset in Chroma's order of insertion; of a shard that is read by ids, the first free one. */
   offset: number;
+  /** Ids that were listed; they lie in the shard's `ids.jsonl`. */
   records: number;
-  /** Records of the whole collection when the plan was made. */
-  collectionRecords: number;
-  /** SHA-256 (hex) of the id at `offset` when the plan was made: an id itself may be too long for a payload. */
-  firstIdHash: string;
-  /** The same of the shard's last id: a shift of the offsets shows at one of the two. */
-  lastIdHash: string;
+  /** SHA-256 (hex) of that object: what was exported of other ids is not taken for this shard. */
+  idsHash: string;
+  /** Its records do not lie side by side, so they are asked for by their ids. */
+  byIds: boolean;
   format: ShardFormat;
   layout: LayoutName;
   /** Records that are asked of Chroma at a time. */
@@ -195,10 +201,15 @@ export interface ShardManifest {
   dimension: number;
   format: ShardFormat;
   layout: LayoutName;
-  /** Records that Chroma handed over; `read = written + rejected`. */
+  content: ShardContent;
+  /** SHA-256 (hex) of the ids that were asked for. */
+  idsHash: string;
+  /** Ids that were asked for; `read = written + rejected + vanished`. */
   read: number;
   written: number;
   rejected: number;
+  /** Ids that Chroma held when they were listed, and no longer when their records were read. */
+  vanished: number;
   /** Sum of the written records' digests modulo 2^64, in decimal. */
   checksum: string;
   objects: {
@@ -212,9 +223,9 @@ export interface ShardManifest {
     digests: StoredObject;
     /** Absent if nothing was rejected. */
     rejects?: StoredObject;
+    /** JSON text of an id a line; absent if nothing vanished. */
+    vanished?: StoredObject;
   };
-  firstId: string | null;
-  lastId: string | null;
   startedAt: string;
   finishedAt: string;
 }
@@ -287,6 +298,7 @@ export interface ExportShardOutput {
   manifestKey: string;
   read: number;
   rejected: number;
+  vanished: number;
   /** The shard had been exported before and nothing was done. */
   skipped: boolean;
 }
@@ -344,6 +356,8 @@ export interface SampledSearches {
     distances: (number | null)[];
     milliseconds: number;
   }[];
+  /** SHA-256 (hex) of each neighbour's vector in Postgres' form, by id: distances of a vector that was changed since differ. */
+  vectors?: Record<string, string>;
 }
 export interface SampleSearchesOutput extends CollectionItem {
   searchesKey: string;

@@ -99,6 +99,10 @@ export class RecordsRejected extends MigrationError {
 export class VerificationFailed extends MigrationError {
   static override readonly errorName = 'VerificationFailed';
 }
+/** The live tables cannot be brought up to date in place; the collection must be migrated anew. */
+export class UpdateImpossible extends MigrationError {
+  static override readonly errorName = 'UpdateImpossible';
+}
 /** The execution's input or an option is not understood. */
 export class InvalidInput extends MigrationError {
   static override readonly errorName = 'InvalidInput';

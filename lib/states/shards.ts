@@ -12,6 +12,9 @@ import { storeMap } from './store-map.ts';
  * is over. The first lets no bad shard stop the others; the second fails the execution with what is left, uncaught,
  * so that a redrive runs just those children again. The ledger says what is left, not the first map's result.
  *
+ * Where live tables are brought up to date, the first map reads digests only; what differs from the tables then comes
+ * as further shards, unfinished ones, through the second.
+ *
  * The second is also the second try of a shard whose objects were not what its manifest says (ShardCorrupt): the
  * import took the manifest back, so the export, which does nothing where there is one, makes the shard anew.
  */
@@ -44,7 +47,8 @@ export function shardStates(scope: Construct, rooms: Rooms): sfn.Chain {
     child: shardChild(scope, rooms, 'UnfinishedShard'),
   });
   const allShardsFinished = sfn.Choice.jsonata(scope, 'AllShardsFinished', {
-    comment: 'The strict map either fails or finishes all, so this is passed twice at most.',
+    comment:
+      'The strict map either fails or finishes all, so this is passed twice at most, and once more if live tables are updated.',
   }).when(
     sfn.Condition.jsonata('{% $unfinished.unfinished > 0 %}'),
     migrateUnfinishedShards.next(findUnfinishedShards),

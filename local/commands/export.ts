@@ -1,3 +1,7 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pMap from 'p-map';
 import { isServer } from '../../src/chroma/record-source.ts';
 import { MigrationInput, type ShardItem } from '../../src/contract.ts';
@@ -9,6 +13,7 @@ import { type MadePlan, makePlan } from '../../src/plan/make-plan.ts';
 import { storePlan } from '../../src/plan/store-plan.ts';
 import { exportShard } from '../../src/shard/export-shard.ts';
 import { requireManifest } from '../../src/shard/manifest.ts';
+import { FileStore } from '../../src/store/file-store.ts';
 import { sampleSearches } from '../../src/verify/sample-searches.ts';
 import { serveSource } from '../chroma-folder.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
@@ -111,7 +116,8 @@ async function exportAll(
     format,
     ...(format === 'jsonl' && { shardBytes: FILE_VECTOR_BYTES }),
   };
-  const made = await makePlan(chroma, run, MigrationInput.parse(request));
+  const ids = format === 'pgcopy' ? output.store : await temporaryStore();
+  const made = await makePlan(chroma, run, MigrationInput.parse(request), ids);
   // A server on a copy of a folder has an address that nobody knows.
   if (!isServer(values.source as string)) made.plan.source = values.source as string;
   if (batchSize !== undefined) for (const shard of made.shards) shard.pageSize = batchSize;
@@ -121,7 +127,18 @@ async function exportAll(
   // What stands there is no longer whole from here on.
   await output.store.delete(manifestKey(output.file));
   if (format === 'pgcopy') return exportShards({ chroma, store: output.store, log }, made);
-  return exportFiles({ chroma, store: output.store, log }, plan, shards, { file: output.file, where, limit });
+  return exportFiles({ chroma, store: output.store, ids, log }, plan, shards, {
+    file: output.file,
+    where,
+    limit,
+  });
+}
+
+/** For the ids that are listed before records are read; gone when the process ends. */
+async function temporaryStore(): Promise<FileStore> {
+  const folder = await mkdtemp(join(tmpdir(), 'chroma-to-pgvector-export-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return new FileStore(folder);
 }
 
 /** The store of a run of which only the export is done, searches sampled: import goes on with it. */
@@ -154,7 +171,7 @@ async function exportShards(
         files: own.flatMap(({ objects, written }) =>
           Object.values(objects).map((object) => ({ ...object, records: written })),
         ),
-        records: own.reduce((sum, { read }) => sum + read, 0),
+        records: own.reduce((sum, { read, vanished }) => sum + read - vanished, 0),
         unholdable: own.reduce((sum, { rejected }) => sum + rejected, 0),
         checksum: addChecksums(own.map(({ checksum }) => checksum)),
       };

@@ -43,6 +43,7 @@ export const migrate: Command<typeof options> = {
     'chroma-to-pgvector migrate --source http://localhost:8000 --target postgres://user@localhost/vectors --collections docs --schema public',
     'chroma-to-pgvector migrate --source http://localhost:8000 --target postgres://user@localhost/vectors --layout langchain',
     'chroma-to-pgvector migrate --source https://chroma.example.com --source-header @token.txt --target postgres://user@db.example.com/vectors --run nightly --on-reject quarantine --json',
+    'chroma-to-pgvector migrate --source http://localhost:8000 --target postgres://user@localhost/vectors --update-existing --delete-missing',
   ],
   async run(values) {
     const store = values.store ?? DEFAULT_STORE;

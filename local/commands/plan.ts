@@ -66,7 +66,12 @@ export const plan: Command<typeof options> = {
   async run(values) {
     const chroma = openSource(values);
     try {
-      const { plan: made, shards } = await makePlan(chroma, 'plan', MigrationInput.parse(requestOf(values)));
+      const { plan: made, shards } = await makePlan(
+        chroma,
+        'plan',
+        MigrationInput.parse(requestOf(values)),
+        null,
+      );
       const ddl = planDdl(made);
       const { instanceClass, storageGib, concurrency, multiAz = false } = values;
       const deployment = {

@@ -83,7 +83,7 @@ async function verifyAll(
   const said = consoleLog(values);
   const database = openTarget(values);
   await preflight(chroma, database, store);
-  const made = await makePlan(chroma, 'verify', MigrationInput.parse(requestOf(values)));
+  const made = await makePlan(chroma, 'verify', MigrationInput.parse(requestOf(values)), store);
   await storePlan(store, made);
   const { collections } = made.plan;
   const records = collections.reduce((sum, collection) => sum + collection.records, 0);

@@ -13,6 +13,7 @@ const count = z.int().min(0);
 const share = z.number().min(0).max(1);
 const seconds = z.number().min(0);
 const checksum = z.string().regex(/^\d+$/).describe('Sum of the records’ digests modulo 2^64, in decimal');
+const changedIds = z.object({ count, ids: z.array(z.string()).describe('At most a thousand') });
 const space = z.enum(SPACES);
 const method = z.enum(['hnsw', 'ivfflat']);
 const hnsw = z.object({ m: count, efConstruction: count, efSearch: count });
@@ -32,6 +33,19 @@ export const runOutput: z.ZodType<ReturnType<typeof runJson>> = z.object({
     z.object({
       ...{ tenant: z.string(), database: z.string(), collection: z.string(), schema: z.string() },
       ...{ dimension: count.nullable(), space, records: count, loaded: count, rejected: count },
+      vanished: count.describe('Deleted in Chroma after they were listed and before they were read'),
+      unexplained: z.int().describe('records - loaded - rejected - vanished'),
+      changes: z
+        .object({ added: changedIds, deleted: changedIds, rewritten: changedIds })
+        .nullable()
+        .describe('What was written to Chroma since the run listed its ids'),
+      delta: z
+        .object({
+          ...{ unchanged: count, added: changedIds, changed: changedIds, missing: changedIds },
+          ...{ deleted: z.boolean(), kept: count.nullable() },
+        })
+        .nullable()
+        .describe('With --update-existing: by what Chroma differed from the live tables'),
       checksum: z.object({ source: checksum.nullable(), target: checksum.nullable() }),
       recallAt10: share.nullable(),
       indexes: z.array(z.string()),
@@ -129,7 +143,9 @@ const milliseconds = z.array(seconds);
 const verification: z.ZodType<Verification> = z.object({
   ...{ run: z.string(), schema: z.string(), collection: z.string(), verified: z.boolean() },
   ...{ startedAt: z.iso.datetime(), finishedAt: z.iso.datetime() },
-  records: z.object({ source: count, planned: count, loaded: count, rejected: count, target: count }),
+  records: z.object({
+    ...{ source: count, planned: count, loaded: count, rejected: count, vanished: count, target: count },
+  }),
   dimension: z.object({ source: count.nullable(), target: count.nullable() }),
   checksum: z.object({ source: checksum, target: checksum }),
   mismatches: z.array(z.string()),

@@ -114,7 +114,8 @@ export class ChromaSource {
   }
 
   /**
-   * The same as {@link page}, as the bytes that came. @param room for them
+   * The same as {@link page}, as the bytes that came.
+   * @param room for them
    * @throws AnswerTooLarge if they are more than there may be
    */
   async pageBytes(

@@ -9,8 +9,8 @@ import { recordJson } from '../copy/record.ts';
 import { ShardEncoder } from '../copy/shard-encoder.ts';
 import { InvalidInput } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
-import { checkUnchanged } from '../shard/export-shard.ts';
-import { idAt, idHash, pagesInOrder } from '../shard/pages.ts';
+import { ShardReader } from '../shard/read-shard.ts';
+import { readShardIds } from '../shard/shard-ids.ts';
 import { Ticker } from '../shard/ticker.ts';
 import type { ShardStore } from '../store/store.ts';
 import {
@@ -29,6 +29,8 @@ const FILES_AT_A_TIME = 2;
 export interface ExportFilesContext {
   chroma: RecordSource;
   store: ShardStore;
+  /** Where the ids of the parts lie. */
+  ids: ShardStore;
   log: Log;
 }
 
@@ -50,9 +52,7 @@ interface Part {
 
 /**
  * Writes records as JSON lines, the very bytes that Chroma sent, and what they come to beside them, last of all.
- * Memory holds a few pages, whatever the collection's size.
- *
- * @throws SourceChanged if a collection changes meanwhile
+ * Memory holds a few pages, whatever the collection's size. What is deleted meanwhile is missing, and the log says so.
  */
 export async function exportFiles(
   context: ExportFilesContext,
@@ -147,36 +147,30 @@ async function writeFile(
   return written.map((part, index) => ({ ...part, file: { ...stored, records: records[index] as number } }));
 }
 
-/** The pages of a part, told to the log as they come. @throws SourceChanged */
+/** The pages of a part, told to the log as they come. */
 async function* pagesOf(
-  { chroma, log }: ExportFilesContext,
+  { chroma, ids, log }: ExportFilesContext,
   part: ShardItem,
   { where, limit }: ExportFilesSettings,
 ): AsyncGenerator<Page> {
   const { schema, number: shard } = part;
   let read = 0;
-  let firstId: string | null = null;
-  let lastId: string | null = null;
   const progress = new Ticker(() => reportProgress(log, { phase: 'export', schema, shard, records: read }));
-  const most = limit ?? Number.POSITIVE_INFINITY;
+  const reader = new ShardReader(chroma, part, (await readShardIds(ids, part)).first(part.records));
   const pages =
     where === undefined
-      ? pagesInOrder(chroma, part)
-      : selectedPages(chroma, part, { where, limit: Math.min(most, part.collectionRecords) });
+      ? reader.pages()
+      : selectedPages(chroma, part, { where, limit: limit ?? Number.POSITIVE_INFINITY });
   for await (const page of pages) {
-    if (page.length > 0) {
-      firstId ??= idAt(page, 0);
-      lastId = idAt(page, page.length - 1);
-    }
     read += page.length;
     progress.tick();
     yield page;
   }
   reportProgress(log, { phase: 'export', schema, shard, records: read });
-  if (where !== undefined) return;
-  // Nobody knows the id at which a limit cuts.
-  const isCut = limit !== null && limit <= part.offset + part.records;
-  checkUnchanged(isCut ? { ...part, lastIdHash: idHash(lastId) } : part, read, firstId, lastId);
+  if (reader.vanished.length > 0)
+    log.warn(
+      `${reader.vanished.length} records of collection "${part.collection}" were deleted from Chroma before they were read.`,
+    );
 }
 
 const LINE_END = Buffer.from('\n');

@@ -3,7 +3,6 @@ import type { CollectionPlan, Reject, ShardItem, ShardManifest } from '../contra
 import { addChecksums } from '../copy/digest.ts';
 import { type EncodedPage, ShardEncoder } from '../copy/shard-encoder.ts';
 import { TABLE_ROWS } from '../copy/table-rows.ts';
-import { idAt, idHash } from '../shard/pages.ts';
 import { ShardObjects } from '../shard/shard-objects.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
@@ -34,8 +33,6 @@ export class ShardCutter {
   /** Bytes of the records as they came. */
   #bytes = 0;
   #read = 0;
-  #firstId: string | null = null;
-  #lastId: string | null = null;
 
   constructor(
     store: ShardStore,
@@ -83,8 +80,6 @@ export class ShardCutter {
     }
     const shard = await this.#open();
     this.#samples.add(page);
-    this.#firstId ??= idAt(page, 0);
-    this.#lastId = idAt(page, page.length - 1);
     this.#bytes += lines.length;
     const encoded = shard.encoder.encode(page, this.#read);
     await this.#write(shard, encoded, page.length);
@@ -139,12 +134,12 @@ export class ShardCutter {
     const dimension = this.#head.dimension ?? 0;
     const item: ShardItem = {
       ...{ run: this.#run, tenant, database, collection, collectionId, schema, dimension, layout },
-      ...{ number: this.#items.length, offset: this.#read, records: 0, collectionRecords: 0 },
-      ...{ firstIdHash: '', lastIdHash: '', format: 'pgcopy', pageSize: 1000 },
+      ...{ number: this.#items.length, content: 'rows', offset: this.#read, records: 0, byIds: false },
+      // Files do not change: nobody asks for a record of them by its id.
+      ...{ idsHash: '', format: 'pgcopy', pageSize: 1000 },
     };
     const objects = new ShardObjects(this.#store, item);
     await objects.begin();
-    this.#firstId = this.#lastId = null;
     const encoder = new ShardEncoder(item, 'pgcopy');
     this.#shard = { item, objects, encoder, read: 0, bytes: 0, startedAt: new Date().toISOString() };
     return this.#shard;
@@ -164,20 +159,16 @@ export class ShardCutter {
     this.#shard = null;
     const { written, rejected, stored } = await shard.objects.finish();
     const { run, schema, number, collection, collectionId, dimension, layout, format } = shard.item;
+    const { content, idsHash } = shard.item;
     const manifest: ShardManifest = {
       ...{ version: 1, run, schema, number, collection, collectionId, dimension, layout, format },
-      ...{ read: shard.read, written, rejected, checksum: shard.encoder.checksum().toString() },
-      ...{ objects: stored, firstId: this.#firstId, lastId: this.#lastId },
-      ...{ startedAt: shard.startedAt, finishedAt: new Date().toISOString() },
+      ...{ content, idsHash, read: shard.read, written, rejected, vanished: 0 },
+      ...{ checksum: shard.encoder.checksum().toString() },
+      ...{ objects: stored, startedAt: shard.startedAt, finishedAt: new Date().toISOString() },
     };
     await this.#store.writeText(keys.manifest(run, schema, number), `${JSON.stringify(manifest, null, 2)}\n`);
     this.#manifests.push(manifest);
-    this.#items.push({
-      ...shard.item,
-      records: shard.read,
-      firstIdHash: idHash(this.#firstId),
-      lastIdHash: idHash(this.#lastId),
-    });
+    this.#items.push({ ...shard.item, records: shard.read });
   }
 }
 

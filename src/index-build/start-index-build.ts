@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { CollectionPlan, IndexBuildInput, IndexBuildOutput, Plan } from '../contract.ts';
+import { updateState } from '../delta/ledger.ts';
 import { IndexBuildFailed, MigrationError, SourceChanged } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
@@ -47,6 +48,8 @@ export async function startIndexBuild(
   try {
     // Published means that they were all there; the incoming tables are not.
     if ((await tablesOf(client, run, schema)) === schema) return answer('valid');
+    // The live tables have theirs, and the rows that are put into them need none.
+    if ((await updateState(client, run, schema)).updatesLive) return answer('valid');
     await requireOwned(client, run, [schema]);
     const resources = await buildResources(client, collection, plan.options.instanceMemoryBytes);
     const lock = await tryLocks(client, run, schema, resources);

@@ -18,19 +18,28 @@ export interface ShardCut {
 export const storedRecordBytes = (dimension: number, profile: CollectionProfile): number =>
   4 * dimension + profile.averageDocumentBytes + profile.averageMetadataBytes + profile.averageIdBytes + 160;
 
-/** Runs of records of about `shardBytes`, as even as can be. */
+/** Records of each shard but the last: about `shardBytes`, and as even as can be. */
+export function shardRecords(
+  records: number,
+  dimension: number,
+  profile: CollectionProfile,
+  shardBytes: number,
+): number {
+  const most = Math.max(1, Math.floor(shardBytes / storedRecordBytes(dimension, profile)));
+  return records === 0 ? most : Math.ceil(records / Math.ceil(records / most));
+}
+
+/** Runs of records of about `shardBytes`. */
 export function cutShards(
   records: number,
   dimension: number,
   profile: CollectionProfile,
   shardBytes: number,
 ): ShardCut[] {
-  if (records === 0) return [];
-  const most = Math.max(1, Math.floor(shardBytes / storedRecordBytes(dimension, profile)));
-  const count = Math.ceil(records / most);
-  return Array.from({ length: count }, (_, number) => {
-    const offset = Math.floor((number * records) / count);
-    return { number, offset, records: Math.floor(((number + 1) * records) / count) - offset };
+  const size = shardRecords(records, dimension, profile, shardBytes);
+  return Array.from({ length: Math.ceil(records / size) }, (_, number) => {
+    const offset = number * size;
+    return { number, offset, records: Math.min(size, records - offset) };
   });
 }
 

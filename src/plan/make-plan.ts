@@ -2,11 +2,13 @@ import pMap from 'p-map';
 import type { RecordSource } from '../chroma/record-source.ts';
 import type { CollectionPlan, MigrationInput, Plan, ShardItem } from '../contract.ts';
 import { DimensionTooLarge } from '../errors.ts';
-import { idAt, idHash } from '../shard/pages.ts';
+import { writeShardIds } from '../shard/shard-ids.ts';
+import type { ShardStore } from '../store/store.ts';
 import { collectionSettings } from './collection-settings.ts';
-import { cutShards, pageSize, type ShardCut, storedRecordBytes } from './cut-shards.ts';
+import { cutShards, pageSize, type ShardCut, shardRecords, storedRecordBytes } from './cut-shards.ts';
 import { checkLayout, layoutWarnings } from './layout-warnings.ts';
-import { type Look, profileCollection } from './profile.ts';
+import { listIds } from './list-ids.ts';
+import { profileCollection } from './profile.ts';
 import { type SelectedCollection, selectCollections } from './select-collections.ts';
 
 /** Collections that are looked at at the same time. */
@@ -14,21 +16,25 @@ const LOOKS_AT_A_TIME = 8;
 /** Most dimensions of a pgvector column (pgvector README, "Vectors"). */
 const MAX_DIMENSION = 16_000;
 
-/** A plan and its shards; nothing of it is stored yet. */
+/** A plan and its shards; of both nothing is stored yet but the shards' ids. */
 export interface MadePlan {
   plan: Plan;
   shards: ShardItem[];
 }
 
-/** Looks at what Chroma holds and cuts it into shards. Reads only. */
+/**
+ * Looks at what Chroma holds and cuts it into shards. Reads only.
+ * @param store takes the ids of each shard; without one they are not listed, and the shards are an estimate
+ */
 export async function makePlan(
   chroma: RecordSource,
   run: string,
   options: MigrationInput,
+  store: ShardStore | null,
 ): Promise<MadePlan> {
   const sourceVersion = await chroma.version();
   const selected = await selectCollections(chroma, options);
-  const planned = await pMap(selected, (one) => planCollection(chroma, run, options, one), {
+  const planned = await pMap(selected, (one) => planCollection({ chroma, store }, run, options, one), {
     concurrency: LOOKS_AT_A_TIME,
   });
   const plan: Plan = {
@@ -47,8 +53,16 @@ export async function makePlan(
   return { plan, shards: planned.flatMap(({ shards }) => shards) };
 }
 
+interface PlanContext {
+  chroma: RecordSource;
+  store: ShardStore | null;
+}
+
+/** A shard's place in its collection, and the hash of its ids. */
+type ListedCut = ShardCut & { idsHash: string };
+
 async function planCollection(
-  chroma: RecordSource,
+  { chroma, store }: PlanContext,
   run: string,
   options: MigrationInput,
   { collection, schema }: SelectedCollection,
@@ -56,61 +70,71 @@ async function planCollection(
   const { id: collectionId, name, tenant, database } = collection;
   checkLayout({ layout: options.layout, schema });
   const address = { tenant, database, collectionId };
-  const records = await chroma.count(address);
-  const look = await profileCollection(chroma, address, records);
+  const counted = await chroma.count(address);
+  const profile = await profileCollection(chroma, address, counted);
   const dimension = collection.dimension ?? null;
   if (dimension !== null && dimension > MAX_DIMENSION)
     throw new DimensionTooLarge(
       `Collection "${name}" has ${dimension} dimensions and pgvector holds at most ${MAX_DIMENSION}: leave it out with --collections.`,
     );
-  const cuts = dimension === null ? [] : cutShards(records, dimension, look.profile, options.shardBytes);
+  const place = { run, schema };
+  const cuts =
+    dimension === null
+      ? []
+      : store
+        ? await listShards(
+            { chroma, store },
+            { ...address, ...place },
+            counted,
+            shardRecords(counted, dimension, profile, options.shardBytes),
+          )
+        : cutShards(counted, dimension, profile, options.shardBytes).map((cut) => ({ ...cut, idsHash: '' }));
+  const records = cuts.reduce((sum, cut) => sum + cut.records, 0);
   const plan: CollectionPlan = {
     ...{ tenant, database, collection: name, collectionId, schema, dimension },
-    ...{ records, shards: cuts.length, profile: look.profile, indexMethod: options.index },
+    ...{ records, shards: cuts.length, profile, indexMethod: options.index },
     layout: options.layout,
-    bytes: records * storedRecordBytes(dimension ?? 0, look.profile),
+    bytes: records * storedRecordBytes(dimension ?? 0, profile),
     ...collectionSettings(collection),
     metadata: collection.metadata ?? null,
     configuration: collection.configuration_json ?? null,
   };
-  const borders = await borderIds(chroma, address, cuts, look);
   const shards = cuts.map(
-    (cut, index): ShardItem => ({
+    (cut): ShardItem => ({
       ...{ run, tenant, database, collection: name, collectionId, schema, dimension: dimension ?? 0 },
       ...cut,
-      collectionRecords: records,
-      firstIdHash: borders[index]!.first,
-      lastIdHash: borders[index]!.last,
+      content: options.updateExisting ? 'digests' : 'rows',
+      byIds: false,
       format: options.format,
       layout: options.layout,
-      pageSize: pageSize(dimension ?? 1, look.profile),
+      pageSize: pageSize(dimension ?? 1, profile),
     }),
   );
   return { collection: plan, shards };
 }
 
-/** Hashes of the ids at each shard's two ends. The collection's own ends are known from the profile. */
-async function borderIds(
-  chroma: RecordSource,
-  address: { tenant: string; database: string; collectionId: string },
-  cuts: ShardCut[],
-  look: Look,
-): Promise<{ first: string; last: string }[]> {
-  const borders = cuts.map(() => ({ first: '', last: '' }));
-  if (cuts.length === 0) return borders;
-  borders[0]!.first = idHash(look.firstId);
-  borders.at(-1)!.last = idHash(look.lastId);
-  await pMap(
-    cuts.slice(1),
-    async ({ number, offset }) => {
-      // The last id of one shard and the first of the next lie side by side.
-      const page = await chroma.page(address, { offset: offset - 1, limit: 2 }, []);
-      borders[number - 1]!.last = idHash(page.length > 0 ? idAt(page, 0) : null);
-      borders[number]!.first = idHash(page.length > 1 ? idAt(page, 1) : null);
-    },
-    { concurrency: LOOKS_AT_A_TIME },
-  );
-  return borders;
+/** Lists the collection's ids and stores them, so many a shard: from here on a shard is these records and no others. */
+async function listShards(
+  { chroma, store }: { chroma: RecordSource; store: ShardStore },
+  address: { tenant: string; database: string; collectionId: string; run: string; schema: string },
+  records: number,
+  size: number,
+): Promise<ListedCut[]> {
+  const cuts: ListedCut[] = [];
+  let waiting: Buffer[] = [];
+  const cut = async () => {
+    const ids = waiting.slice(0, size);
+    waiting = waiting.slice(size);
+    const number = cuts.length;
+    const idsHash = await writeShardIds(store, { ...address, number }, ids);
+    cuts.push({ number, offset: number * size, records: ids.length, idsHash });
+  };
+  for await (const ids of listIds(chroma, address, records)) {
+    waiting = waiting.concat(ids);
+    while (waiting.length >= size) await cut();
+  }
+  if (waiting.length > 0) await cut();
+  return cuts;
 }
 
 /** Warnings of one kind that name a collection each; of more, one names the first and says how many there are. */

@@ -3,7 +3,6 @@ import { AnswerFailed } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
 import type { Page, Spans } from '../chroma/scan-page.ts';
 import type { CollectionProfile } from '../contract.ts';
-import { idAt } from '../shard/pages.ts';
 
 const SAMPLED_PARTS: readonly Include[] = ['documents', 'metadatas', 'uris'];
 /** Records of one look. Looks are taken at the beginning, the middle and the end. */
@@ -11,37 +10,22 @@ const LOOK = 50;
 
 type Address = { tenant: string; database: string; collectionId: string };
 
-/** What a few looks at the collection say, and the ids at its two ends. */
-export interface Look {
-  profile: CollectionProfile;
-  firstId: string | null;
-  lastId: string | null;
-}
-
 /** Reads up to 150 records without their embeddings. */
 export async function profileCollection(
   chroma: RecordSource,
   address: Address,
   records: number,
-): Promise<Look> {
+): Promise<CollectionProfile> {
   const offsets = [...new Set([0, Math.floor(records / 2), Math.max(0, records - LOOK)])];
   // Looks that would overlap are one.
   const looks = records <= LOOK ? [0] : offsets;
   const tally = new Tally();
-  const pages: Page[] = [];
   if (records > 0)
     for (const offset of looks) {
       const page = await lookAt(chroma, address, { offset, limit: LOOK });
       tally.add(page);
-      pages.push(page);
     }
-  const first = pages[0];
-  const last = pages.at(-1);
-  return {
-    profile: tally.profile(),
-    firstId: first && first.length > 0 ? idAt(first, 0) : null,
-    lastId: last && last.length > 0 ? idAt(last, last.length - 1) : null,
-  };
+  return tally.profile();
 }
 
 /** Ids alone where the server fails at the rest: which record it cannot deliver is for the export to find. */

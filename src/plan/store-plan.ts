@@ -27,6 +27,8 @@ const FIXED_OPTIONS = [
   'shardBytes',
   'layout',
   'index',
+  'updateExisting',
+  'deleteMissing',
 ] as const satisfies (keyof MigrationInput)[];
 
 /** Index builds and verifications that run at the same time: each one loads the database, not Chroma. */
@@ -50,7 +52,7 @@ export async function planStep(
   const stored = await readPlan(store, run);
   const plan = stored
     ? continued(stored, chroma, options, request)
-    : await storePlan(store, await makePlan(chroma, run, options));
+    : await storePlan(store, await makePlan(chroma, run, options, store));
   if (stored) {
     await requireShards(store, plan);
     await writeParts(store, plan);
@@ -86,6 +88,14 @@ const WRITES_AT_A_TIME = 16;
 export function parseInput(input: unknown): { options: MigrationInput; request: MigrationRequest } {
   const request = input ?? {};
   const parsed = MigrationInput.safeParse(request);
+  if (parsed.success && parsed.data.deleteMissing && !parsed.data.updateExisting)
+    throw new InvalidInput(
+      'What Chroma no longer holds is deleted from live tables only: pass --update-existing with --delete-missing.',
+    );
+  if (parsed.success && parsed.data.updateExisting && parsed.data.onReject === 'repair')
+    throw new InvalidInput(
+      'Records are repaired in new tables only: pass --on-reject quarantine with --update-existing, or migrate anew.',
+    );
   if (parsed.success) return { options: parsed.data, request: request as MigrationRequest };
   const mistakes = parsed.error.issues.map(({ path, message }) =>
     path.length > 0 ? `${path.join('.')}: ${message}` : message,

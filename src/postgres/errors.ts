@@ -17,6 +17,7 @@ export const SQLSTATE = {
   tooManyConnections: '53300',
   uniqueViolation: '23505',
   exclusionViolation: '23P01',
+  programLimitExceeded: '54000',
   dependentObjectsStillExist: '2BP01',
   diskFull: '53100',
   outOfMemory: '53200',

@@ -3,6 +3,7 @@ import ledger from '../../sql/ledger/0001_ledger.sql';
 import plannedAt from '../../sql/ledger/0002_planned_at.sql';
 import layouts from '../../sql/ledger/0003_layouts.sql';
 import repairs from '../../sql/ledger/0004_repairs.sql';
+import vanished from '../../sql/ledger/0005_vanished.sql';
 
 /** Forward only: a migration that was released is never changed, only followed by another. */
 const MIGRATIONS = [
@@ -10,6 +11,7 @@ const MIGRATIONS = [
   { number: 2, name: '0002_planned_at', sql: plannedAt },
   { number: 3, name: '0003_layouts', sql: layouts },
   { number: 4, name: '0004_repairs', sql: repairs },
+  { number: 5, name: '0005_vanished', sql: vanished },
 ];
 
 /** Any number; the same for all who migrate the ledger. */

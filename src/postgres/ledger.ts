@@ -1,6 +1,7 @@
 /** The ledger's queries on runs, shards and rejects, one function each. They run in the caller's transaction. */
 import type pg from 'pg';
-import type { CollectionPlan, Plan, Reject, RejectReason } from '../contract.ts';
+import type { CollectionPlan, Plan, Reject, RejectReason, ShardContent } from '../contract.ts';
+import { type UpdateState, updateStates } from '../delta/ledger.ts';
 import { InvalidInput } from '../errors.ts';
 import type { IndexBuildReport, ParameterReport, RunReport, ShardReport } from '../report/report.ts';
 import { incomingSchema } from './collection-schema.ts';
@@ -97,10 +98,12 @@ export async function claimShard(client: pg.Client, { run, schema, number }: Sha
 }
 
 export interface CompletedShard extends ShardKey {
-  /** Records that Chroma handed over. */
+  content: ShardContent;
+  /** Ids that were asked for: `records = loaded + rejected + vanished`. */
   records: number;
   loaded: number;
   rejected: number;
+  vanished: number;
   /** Decimal, 0 to 2^64 − 1. */
   checksum: string;
   bytes: number;
@@ -110,15 +113,16 @@ export interface CompletedShard extends ShardKey {
 }
 
 export async function completeShard(client: pg.Client, shard: CompletedShard): Promise<void> {
-  const { run, schema, number, records, loaded, rejected, checksum, bytes } = shard;
+  const { run, schema, number, records, loaded, rejected, vanished, checksum, bytes, content } = shard;
   await client.query(
     `update chroma_migration.shards
         set records = $4, loaded = $5, rejected = $6, checksum = $7, bytes = $8, export_started_at = $9,
-            exported_at = $10, import_started_at = $11, imported_at = clock_timestamp()
+            exported_at = $10, import_started_at = $11, imported_at = clock_timestamp(), vanished = $12,
+            content = $13
       where run = $1 and schema = $2 and number = $3`,
     [
       ...[run, schema, number, records, loaded, rejected, checksum, bytes],
-      ...[shard.exportStartedAt, shard.exportedAt, shard.importStartedAt],
+      ...[shard.exportStartedAt, shard.exportedAt, shard.importStartedAt, vanished, content],
     ],
   );
   await touchRun(client, run);
@@ -147,15 +151,17 @@ export async function insertRejects(
 
 export interface LoadedShard {
   number: number;
+  content: ShardContent;
   loaded: number;
   rejected: number;
+  vanished: number;
   checksum: string;
 }
 
 /** Shards of a collection that are in. */
 export async function shardsOf(client: pg.Client, run: string, schema: string): Promise<LoadedShard[]> {
   const { rows } = await client.query<LoadedShard>(
-    `select number, loaded, rejected, checksum::text
+    `select number, content, loaded, rejected, vanished, checksum::text
        from chroma_migration.shards where run = $1 and schema = $2 order by number`,
     [run, schema],
   );
@@ -276,6 +282,7 @@ export interface RunLedger {
   rejected: number;
   repaired: number;
   indexBuilds: IndexBuildReport[];
+  updates: Map<string, UpdateState>;
   /** Schemas that this run published and in which its tables still are. */
   published: Set<string>;
   /** Schemas that it published, by the run whose tables are in their place now. */
@@ -315,6 +322,7 @@ export async function readRunLedger(
     rejected: await countRejects(client, run),
     repaired: await countRepaired(client, run),
     indexBuilds: await indexBuildReports(client, run),
+    updates: await updateStates(client, run),
     published: new Set(published.filter(({ live }) => live === run).map(({ schema }) => schema)),
     replaced: new Map(published.filter(({ live }) => live !== run).map(({ schema, live }) => [schema, live])),
   };
@@ -323,8 +331,8 @@ export async function readRunLedger(
 async function shardReports(client: pg.Client, run: string): Promise<ShardReport[]> {
   const { rows } = await client.query<{ report: ShardReport }>(
     `select jsonb_build_object(
-              'schema', schema, 'number', number, 'records', records, 'loaded', loaded, 'rejected', rejected,
-              'bytes', bytes, 'exportStartedAt', export_started_at, 'exportedAt', exported_at,
+              'schema', schema, 'number', number, 'content', content, 'records', records, 'loaded', loaded,
+              'rejected', rejected, 'vanished', vanished, 'checksum', checksum::text, 'bytes', bytes, 'exportStartedAt', export_started_at, 'exportedAt', exported_at,
               'importStartedAt', import_started_at, 'importedAt', imported_at) as report
        from chroma_migration.shards where run = $1 order by schema, number`,
     [run],

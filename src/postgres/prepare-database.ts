@@ -11,6 +11,7 @@ import { lockLedger, migrateLedger } from './ledger-schema.ts';
 import { pgvectorWarnings } from './pgvector-version.ts';
 import { ownSchemas } from './schema-owners.ts';
 import { createSharedTables } from './shared-tables.ts';
+import { findUpdatable } from './updatable.ts';
 
 /** Collections whose tables are made in one transaction: each takes some ten locks of some thousand. */
 const COLLECTIONS_A_TRANSACTION = 50;
@@ -31,8 +32,14 @@ export async function prepareDatabase(
     await migrateLedger(client);
     await checkTargets(client, plan, database.where);
     await takeOwnership(client, plan);
+    const updated = plan.options.updateExisting ? await findUpdatable(client, plan) : new Set<string>();
     for (let start = 0; start < plan.collections.length; start += COLLECTIONS_A_TRANSACTION)
-      await createIncoming(client, plan, plan.collections.slice(start, start + COLLECTIONS_A_TRANSACTION));
+      await createIncoming(
+        client,
+        plan,
+        plan.collections.slice(start, start + COLLECTIONS_A_TRANSACTION),
+        updated,
+      );
     const warnings = pgvectorWarnings(pgvectorVersion);
     for (const warning of warnings) log.warn(warning);
     log.info('database prepared', { run: plan.run, pgvectorVersion, schemas: plan.collections.length });
@@ -88,8 +95,9 @@ async function takeOwnership(client: pg.Client, plan: Plan): Promise<void> {
  */
 async function createIncoming(
   client: pg.Client,
-  { run }: Plan,
+  { run, options }: Plan,
   collections: CollectionPlan[],
+  updated: ReadonlySet<string>,
 ): Promise<void> {
   const { rows } = await client.query<{ schema: string; run: string | null }>(
     `select nspname as schema, obj_description(oid, 'pg_namespace') as run from pg_namespace where nspname = any ($1)`,
@@ -108,6 +116,10 @@ async function createIncoming(
       `create schema ${quoted};`,
       `comment on schema ${quoted} is ${pg.escapeLiteral(incomingComment(run))};`,
       collectionSchema(collection, incoming).tables,
+      // What Chroma holds, to be compared with the live tables.
+      options.updateExisting
+        ? `create table ${quoted}.source_digests (id uuid not null, digest bigint not null, shard integer not null);`
+        : '',
     ].join('\n');
   });
   if (due.length === 0) return;
@@ -119,6 +131,10 @@ async function createIncoming(
     client,
     run,
     due.map(({ schema }) => schema),
+  );
+  await client.query(
+    `update chroma_migration.collections set updates_live = schema = any ($3) where run = $1 and schema = any ($2)`,
+    [run, due.map(({ schema }) => schema), [...updated]],
   );
   await client.query('commit');
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { LayoutName, PublishOutput, Space } from '../contract.ts';
+import { applyDelta } from '../delta/apply-delta.ts';
 import { TargetBusy, VerificationFailed } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { incomingSchema, previousSchema } from '../postgres/collection-schema.ts';
@@ -38,6 +39,8 @@ interface Candidate {
   layout: LayoutName;
   dimension: number | null;
   space: Space;
+  /** The live tables are brought up to date in place; otherwise the incoming ones take the place. */
+  updates: boolean;
   /** Run whose tables are live now, and their layout; null if there are none of ours. */
   live_run: string | null;
   live_layout: LayoutName | null;
@@ -45,8 +48,8 @@ interface Candidate {
 }
 
 /**
- * Puts a run's incoming tables in the place of the live ones and keeps those as previous. Readers see the old
- * tables or the new, never both or none. A second call changes nothing.
+ * Puts a run's incoming tables in the place of the live ones and keeps those as previous, or brings the live ones up
+ * to date. Readers see the old tables or the new, never both or none. A second call changes nothing.
  *
  * @throws RecordsRejected, VerificationFailed, RunSuperseded, SchemaOccupied, TargetBusy
  */
@@ -115,7 +118,7 @@ async function candidatesOf(
 ): Promise<Candidate[]> {
   const { rows } = await client.query<Candidate>(
     `select c.schema, c.collection, c.collection_id, c.verified_at is not null as verified,
-            c.published_at is not null as published, c.dimension, c.space,
+            c.published_at is not null as published, c.dimension, c.space, c.updates_live as updates,
             coalesce(r.options ->> 'layout', 'guide') as layout,
             p.run as live_run, p.layout as live_layout, p.previous_layout
        from chroma_migration.collections c
@@ -150,21 +153,27 @@ async function publishSome(client: pg.Client, run: string, schemas: readonly str
   await requireOwned(client, run, schemas);
   const candidates = await lockCandidates(client, run, schemas);
   refuseUnverified(run, candidates);
-  const live = await livePlaces(client, candidates);
-  for (const { schema, collection, previous_layout } of candidates)
+  const deleteMissing = await deletesMissing(client, run);
+  for (const candidate of candidates.filter(({ updates }) => updates)) {
+    await applyDelta(client, run, candidate.schema, deleteMissing);
+    await noteUpdated(client, run, candidate);
+  }
+  const moved = candidates.filter(({ updates }) => !updates);
+  const live = await livePlaces(client, moved);
+  for (const { schema, collection, previous_layout } of moved)
     if (live.has(schema))
       await dropPrevious(client, {
         schema: previousSchema(schema),
         layout: layoutOf({ layout: previous_layout ?? 'guide', collection }),
       });
   await lockTables(client, [...live.values()]);
-  for (const candidate of candidates) {
+  for (const candidate of moved) {
     const { schema } = candidate;
     const before = live.get(schema);
     await client.query(`create schema if not exists ${pg.escapeIdentifier(schema)}`);
     if (before) await moveAway(client, before);
     await moveTables(client, { schema: incomingSchema(schema), layout: layoutOf(candidate) }, schema);
-    await client.query(`drop schema ${pg.escapeIdentifier(incomingSchema(schema))}`);
+    await dropIncoming(client, schema);
     if (candidate.layout === 'shared') await client.query(attachment(schema, candidate));
     await noteLive(client, run, candidate, before !== undefined);
   }
@@ -189,6 +198,31 @@ async function moveAway(client: pg.Client, live: Place): Promise<void> {
   await moveTables(client, live, previousSchema(schema));
 }
 
+/** A run that updates live tables has compared here what it then had to make whole. */
+async function dropIncoming(client: pg.Client, schema: string): Promise<void> {
+  const incoming = pg.escapeIdentifier(incomingSchema(schema));
+  await client.query(
+    `drop table if exists ${incoming}.source_digests, ${incoming}.differing; drop schema ${incoming}`,
+  );
+}
+
+async function deletesMissing(client: pg.Client, run: string): Promise<boolean> {
+  const { rows } = await client.query<{ deletes: boolean }>(
+    `select coalesce((options ->> 'deleteMissing')::boolean, false) as deletes from chroma_migration.runs where run = $1`,
+    [run],
+  );
+  return rows[0]?.deletes ?? false;
+}
+
+/** The version before stays what it was: a rollback goes back behind all updates of the live one. */
+async function noteUpdated(client: pg.Client, run: string, { schema }: Candidate): Promise<void> {
+  await client.query(
+    'update chroma_migration.published_schemas set run = $2, published_at = now() where schema = $1',
+    [schema, run],
+  );
+  await notePublished(client, run, schema);
+}
+
 async function noteLive(
   client: pg.Client,
   run: string,
@@ -208,8 +242,11 @@ async function noteLive(
            previous_layout = excluded.previous_layout, published_at = now()`,
     [schema, run, collection, collection_id, layout, previousRun, previousLayout],
   );
-  await client.query(
+  await notePublished(client, run, schema);
+}
+
+const notePublished = (client: pg.Client, run: string, schema: string) =>
+  client.query(
     'update chroma_migration.collections set published_at = now() where run = $1 and schema = $2',
     [run, schema],
   );
-}

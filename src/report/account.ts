@@ -8,8 +8,10 @@ export type Verdict = 'equal' | 'different' | 'unchecked';
 
 export interface Account {
   collection: CollectionReport;
-  /** Records in Chroma: when verified, else when planned. */
+  /** Records in Chroma: ids that were listed when the run was planned. */
   source: number;
+  /** Of these, the ones that neither arrived nor are listed with a reason. */
+  unexplained: number;
   /** Records in Postgres; null until they were counted. */
   target: number | null;
   verdict: Verdict;
@@ -20,6 +22,8 @@ export interface Totals {
   source: number;
   loaded: number;
   rejected: number;
+  vanished: number;
+  unexplained: number;
   /** Of the collections whose records were counted; null if none was. */
   target: number | null;
   verdicts: Record<Verdict, number>;
@@ -28,15 +32,18 @@ export interface Totals {
 
 /** What became of a collection's records, decided from the figures and not from a flag alone. */
 export function accountOf(collection: CollectionReport): Account {
-  const { verification, checksum, loaded, rejected, plan } = collection;
-  const source = verification?.records.source ?? plan.records;
+  const { verification, checksum, loaded, rejected, vanished, plan, delta, published } = collection;
+  const source = plan.records;
+  const unexplained = source - loaded - rejected - vanished;
   const target = verification?.records.target ?? null;
   const verdict = (): Verdict => {
     if (verification === null || checksum.source === null || checksum.target === null) return 'unchecked';
-    const balanced = source === loaded + rejected && target === loaded;
+    // Live tables hold what they should only once their update is committed.
+    if (delta && !published) return 'unchecked';
+    const balanced = unexplained === 0 && target === loaded + (delta?.kept ?? 0);
     return verification.verified && balanced && checksum.source === checksum.target ? 'equal' : 'different';
   };
-  return { collection, source, target, verdict: verdict() };
+  return { collection, source, unexplained, target, verdict: verdict() };
 }
 
 export function totalsOf(accounts: Account[]): Totals {
@@ -45,14 +52,18 @@ export function totalsOf(accounts: Account[]): Totals {
     source: 0,
     loaded: 0,
     rejected: 0,
+    vanished: 0,
+    unexplained: 0,
     target: null,
     verdicts: { equal: 0, different: 0, unchecked: 0 },
     published: 0,
   };
-  for (const { collection, source, target, verdict } of accounts) {
+  for (const { collection, source, unexplained, target, verdict } of accounts) {
     totals.source += source;
     totals.loaded += collection.loaded;
     totals.rejected += collection.rejected;
+    totals.vanished += collection.vanished;
+    totals.unexplained += unexplained;
     if (target !== null) totals.target = (totals.target ?? 0) + target;
     totals.verdicts[verdict] += 1;
     totals.published += collection.published ? 1 : 0;

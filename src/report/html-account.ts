@@ -4,7 +4,7 @@ import { count, counted, NOT_KNOWN } from './html-numbers.ts';
 import { longTable } from './html-table.ts';
 import type { RunReport } from './report.ts';
 
-/** "Did it work?": each record of the source is loaded or rejected, and both sides have the same checksum. */
+/** "Did it work?": each record of the source is loaded, rejected or vanished, and both sides have the same checksum. */
 export function account(report: RunReport, totals: Totals): Markup {
   const accounts = accountsByUrgency(report);
   return html`<section aria-labelledby="account"><h2 id="account">Did it work?</h2>
@@ -13,15 +13,14 @@ ${accounts.length > 0 && accountTable(accounts, totals)}</section>
 `;
 }
 
-function summary({ collections }: RunReport, { verdicts, source, loaded, rejected }: Totals): string {
+function summary({ collections }: RunReport, { verdicts, unexplained }: Totals): string {
   if (collections.length === 0) return 'No collection was planned, so there is no record to account for.';
   const parts = [
     verdicts.equal > 0 && `${counted(verdicts.equal, 'collection')} equal on both sides`,
     verdicts.different > 0 && `${counted(verdicts.different, 'collection')} that differ`,
     verdicts.unchecked > 0 && `${counted(verdicts.unchecked, 'collection')} not verified`,
   ].filter((part) => part !== false);
-  const missing = source - loaded - rejected;
-  const open = missing > 0 ? ` ${counted(missing, 'record')} of the source had not arrived.` : '';
+  const open = unexplained > 0 ? ` ${counted(unexplained, 'record')} of the source had not arrived.` : '';
   return `${parts.join(', ')}.${open}`;
 }
 
@@ -34,6 +33,7 @@ function accountTable(accounts: Account[], totals: Totals): Content {
       { name: 'In Chroma', kind: 'number' },
       { name: 'Loaded', kind: 'number' },
       { name: 'Rejected', kind: 'number' },
+      { name: 'Vanished', kind: 'number' },
       { name: 'In Postgres', kind: 'number' },
       { name: 'Checksum, Chroma', kind: 'checksum' },
       { name: 'Checksum, Postgres', kind: 'checksum' },
@@ -46,6 +46,7 @@ function accountTable(accounts: Account[], totals: Totals): Content {
       count(totals.source),
       count(totals.loaded),
       count(totals.rejected),
+      count(totals.vanished),
       totals.target === null ? '–' : count(totals.target),
       '',
       '',
@@ -62,12 +63,13 @@ function accountTable(accounts: Account[], totals: Totals): Content {
 const MOST_ROWS = 500;
 
 function row({ collection, source, target, verdict }: Account): Content[] {
-  const { plan, loaded, rejected, checksum, published } = collection;
+  const { plan, loaded, rejected, vanished, checksum, published } = collection;
   return [
     [clip(plan.collection, 160), html`<small>schema ${plan.schema}</small>`],
     count(source),
     count(loaded),
     rejected > 0 ? html`<span class="bad">${count(rejected)}</span>` : '0',
+    count(vanished),
     target === null ? '–' : count(target),
     checksum.source ?? NOT_KNOWN,
     checksum.target ?? NOT_KNOWN,

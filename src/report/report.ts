@@ -1,4 +1,5 @@
-import type { CollectionPlan, MigrationInput, RejectReason } from '../contract.ts';
+import type { CollectionPlan, MigrationInput, RejectReason, ShardContent } from '../contract.ts';
+import type { ChangedIds, SourceChanges } from '../verify/source-changes.ts';
 import type { Verification } from '../verify/verification.ts';
 
 /** `runs/<run>/report.json`: all that is known of a run, for machines. The HTML is drawn from it alone. */
@@ -31,18 +32,39 @@ export interface CollectionReport {
   plan: CollectionPlan;
   loaded: number;
   rejected: number;
+  vanished: number;
+  /** What was written to Chroma since the plan; null until it was looked for. */
+  changes: SourceChanges | null;
+  /** Of a run that updates live tables: by what they differed; null of any other. */
+  delta: DeltaReport | null;
   checksum: { source: string | null; target: string | null };
   verification: Verification | null;
   indexes: string[];
   published: boolean;
 }
 
+export interface DeltaReport {
+  unchanged: number;
+  added: ChangedIds;
+  changed: ChangedIds;
+  /** In the live tables and not in Chroma: deleted, or kept. */
+  missing: ChangedIds;
+  deleted: boolean;
+  /** Records that the live tables hold and Chroma no longer does; null until the update is committed. */
+  kept: number | null;
+}
+
 export interface ShardReport {
   schema: string;
   number: number;
+  content: ShardContent;
+  /** Ids that were asked of Chroma: `records = loaded + rejected + vanished`. */
   records: number;
   loaded: number;
   rejected: number;
+  vanished: number;
+  /** Sum of the loaded records' digests modulo 2^64, decimal. */
+  checksum: string;
   /** Bytes of the shard's objects in the store. */
   bytes: number;
   exportStartedAt: string | null;

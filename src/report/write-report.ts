@@ -6,6 +6,7 @@ import {
   type WriteReportInput,
   type WriteReportOutput,
 } from '../contract.ts';
+import { type Delta, readDelta } from '../delta/differences.ts';
 import { MigrationError, StoreRefused } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { readPlan } from '../plan/plan-file.ts';
@@ -13,13 +14,15 @@ import { collectionSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { endRun, type RunLedger, readRunLedger } from '../postgres/ledger.ts';
 import { pgvectorWarnings } from '../postgres/pgvector-version.ts';
+import { accountOfShards } from '../shard/shard-account.ts';
 import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
+import type { SourceChanges } from '../verify/source-changes.ts';
 import type { Verification } from '../verify/verification.ts';
 import { renderReportHtml } from './html.ts';
 import { coveredSeconds } from './intervals.ts';
-import type { CollectionReport, ParameterReport, RunReport, ShardReport } from './report.ts';
+import type { CollectionReport, DeltaReport, ParameterReport, RunReport, ShardReport } from './report.ts';
 
 export interface ReportContext {
   database: Database;
@@ -62,7 +65,7 @@ export async function collectReport(
   const shardsOf = Map.groupBy(ledger?.shards ?? [], ({ schema }) => schema);
   const collections = await pMap(
     plan?.collections ?? [],
-    (one) => collectionReport(store, input, one, shardsOf.get(one.schema) ?? [], ledger),
+    (one) => collectionReport(store, input, plan as Plan, one, shardsOf.get(one.schema) ?? [], ledger),
     { concurrency: READS_AT_A_TIME },
   );
   return {
@@ -86,6 +89,7 @@ export async function collectReport(
       ...replaced(ledger),
       ...repaired(ledger),
       ...collections.flatMap(outsideOfIndexes),
+      ...writtenMeanwhile(collections),
     ],
     collections,
     shards: ledger?.shards ?? [],
@@ -148,17 +152,26 @@ async function asFarAsWhole<T>(
 async function collectionReport(
   store: ShardStore,
   { run, status }: WriteReportInput,
+  { options }: Plan,
   plan: CollectionPlan,
   shards: readonly ShardReport[],
   ledger: RunLedger | null,
 ): Promise<CollectionReport> {
   const stored = readJson<Verification>(store, keys.verification(run, plan.schema));
   const verification = await asFarAsWhole(status, stored);
+  const changes = await asFarAsWhole(status, readJson<SourceChanges>(store, keys.changes(run, plan.schema)));
+  const update = ledger?.updates.get(plan.schema);
+  const delta = update?.updatesLive ? await readDelta(store, run, plan.schema) : null;
   return {
     plan,
-    loaded: shards.reduce((sum, { loaded }) => sum + loaded, 0),
-    rejected: shards.reduce((sum, { rejected }) => sum + rejected, 0),
-    checksum: verification?.checksum ?? { source: null, target: null },
+    ...accountOfShards(shards),
+    delta: delta && deltaReport(delta, options.deleteMissing, update?.kept ?? null),
+    changes,
+    checksum: {
+      source: verification?.checksum.source ?? null,
+      // Of live tables it is what they held when their update was committed.
+      target: (update?.updatesLive ? update.targetChecksum : verification?.checksum.target) ?? null,
+    },
     verification,
     indexes: verification?.indexes ?? [],
     published: ledger?.published.has(plan.schema) ?? false,
@@ -203,3 +216,26 @@ const replaced = (ledger: RunLedger | null): string[] =>
     ([schema, live]) =>
       `Schema "${schema}" was published by this run and holds the tables of run "${live}" now: roll back to have this run's again.`,
   );
+/** One sentence for each collection that somebody wrote to; a large estate's are counted together beyond the first. */
+function writtenMeanwhile(collections: readonly CollectionReport[]): string[] {
+  const changed = collections.filter(({ changes, vanished }) => changes && changesIn(changes) + vanished > 0);
+  const sentences = changed.slice(0, CHANGED_NAMED).map(({ plan, changes, vanished }) => {
+    const { added, deleted, rewritten } = changes as SourceChanges;
+    const gone = vanished > 0 ? ` (${vanished} of them before they were read)` : '';
+    return `Collection "${plan.collection}" was written to while it was read: ${added.count} records were added, ${deleted.count} deleted${gone}, ${rewritten.count} deleted and added again; migrate with --update-existing, and what was changed is taken over too.`;
+  });
+  const more = changed.length - sentences.length;
+  return more > 0
+    ? [...sentences, `${more} further collections were written to while they were read.`]
+    : sentences;
+}
+
+const CHANGED_NAMED = 10;
+const changesIn = ({ added, deleted, rewritten }: SourceChanges) =>
+  added.count + deleted.count + rewritten.count;
+
+const deltaReport = (
+  { unchanged, added, changed, missing }: Delta,
+  deleted: boolean,
+  kept: number | null,
+): DeltaReport => ({ unchanged, added, changed, missing, deleted, kept });

@@ -1,4 +1,5 @@
 import type { FindUnfinishedShardsOutput } from '../contract.ts';
+import { deltaShards } from '../delta/delta-shards.ts';
 import type { Log } from '../log.ts';
 import { requirePlan, requireShards } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
@@ -11,7 +12,8 @@ import type { ShardStore } from '../store/store.ts';
 /**
  * Asks the ledger, which is the truth, which shards of the plan are not in, and stores their list. Once all
  * are in it is the gate before the indexes: rejects are repaired if the policy says so, and unless it is `quarantine`
- * a run that has any left ends here, before hours are spent on what will not be published.
+ * a run that has any left ends here, before hours are spent on what will not be published. Of a run that updates live
+ * tables, what differs from them is found here, once it can be: it comes as further shards.
  *
  * @throws RecordsRejected
  */
@@ -23,12 +25,17 @@ export async function findUnfinishedShards(
   const planned = await requireShards(store, plan);
   return database.withClient(`find unfinished ${run}`, async (client) => {
     const finished = await finishedShards(client, run);
-    const unfinished = planned.filter(({ schema, number }) => !finished.has(`${schema}/${number}`));
+    const moved = plan.options.updateExisting
+      ? await deltaShards(client, store, plan, planned, finished)
+      : [];
+    const unfinished = [...planned, ...moved].filter(
+      ({ schema, number }) => !finished.has(`${schema}/${number}`),
+    );
     if (unfinished.length === 0 && plan.options.onReject === 'repair') await repairRejects(client, plan, log);
     const rejected = await countRejects(client, run);
     log.info('shards in the ledger', {
       run,
-      planned: planned.length,
+      planned: planned.length + moved.length,
       unfinished: unfinished.length,
       rejected,
     });

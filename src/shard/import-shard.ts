@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
@@ -9,6 +10,7 @@ import type {
   ShardManifest,
   StoredObject,
 } from '../contract.ts';
+import { digestRows } from '../copy/digest-rows.ts';
 import { TABLE_ROWS, type TableRows } from '../copy/table-rows.ts';
 import { ShardCorrupt } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
@@ -74,18 +76,21 @@ async function importInTransaction(
   }
   const layout = layoutOf(manifest);
   const tables = TABLE_ROWS[manifest.layout];
+  if (manifest.content === 'digests') await loadDigests(client, store, manifest);
   // The last has the vectors, and so nearly all of the bytes.
-  for (const rows of tables) {
-    const table = layout.copied[rows.object] as string;
-    const target = [incomingSchema(schema), table].map(pg.escapeIdentifier).join('.');
-    await loadTable(client, store, manifest, rows, target, (records) => {
-      if (rows === tables.at(-1)) reportProgress(log, { phase: 'import', schema, shard: number, records });
-    });
-  }
+  else
+    for (const rows of tables) {
+      const table = layout.copied[rows.object] as string;
+      const target = [incomingSchema(schema), table].map(pg.escapeIdentifier).join('.');
+      await loadTable(client, store, manifest, rows, target, (records) => {
+        if (rows === tables.at(-1)) reportProgress(log, { phase: 'import', schema, shard: number, records });
+      });
+    }
   if (manifest.objects.rejects) await loadRejects(client, store, manifest, manifest.objects.rejects);
   await completeShard(client, {
-    ...{ run, schema, number, records: manifest.read, loaded: manifest.written },
-    ...{ rejected: manifest.rejected, checksum: manifest.checksum, bytes: totalBytes(manifest) },
+    ...{ run, schema, number, content: manifest.content, records: manifest.read },
+    ...{ loaded: manifest.written, rejected: manifest.rejected, vanished: manifest.vanished },
+    ...{ checksum: manifest.checksum, bytes: totalBytes(manifest) },
     ...{ exportStartedAt: manifest.startedAt, exportedAt: manifest.finishedAt, importStartedAt },
   });
   await client.query('commit');
@@ -128,6 +133,17 @@ export async function loadTable(
   }
   if (copy.rowCount !== manifest.written)
     throw corrupt(store, object.key, `holds ${copy.rowCount} rows and not ${manifest.written}`);
+}
+
+/** Beside the incoming tables, where they are compared with what the live ones hold. */
+async function loadDigests(client: pg.Client, store: ShardStore, manifest: ShardManifest): Promise<void> {
+  const { schema, number, objects } = manifest;
+  const pieces = await checkedBody(store, objects.digests, () => undefined);
+  const target = `${pg.escapeIdentifier(incomingSchema(schema))}.source_digests`;
+  const copy = client.query(copyFrom(`copy ${target} (id, digest, shard) from stdin (format binary)`));
+  await pipeline(Readable.from(digestRows(pieces, number)), copy);
+  if (copy.rowCount !== manifest.written)
+    throw corrupt(store, objects.digests.key, `holds ${copy.rowCount} digests and not ${manifest.written}`);
 }
 
 /**

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { ALL_PARTS, type Include } from '../chroma/chroma-source.ts';
 import { AnswerFailed, AnswerTooLarge, type Room, TooManyAsked } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
 import { type Page, scanPage } from '../chroma/scan-page.ts';
 import type { ShardItem } from '../contract.ts';
 import { PageMemory } from './page-memory.ts';
+import type { ShardIds } from './shard-ids.ts';
 
 /**
  * Pages that are asked for at the same time. One reader leaves the server idle while its page is parsed;
@@ -37,14 +37,20 @@ interface Answer {
   fault: string | null;
 }
 
+export interface PageOptions {
+  largestPageBytes?: number;
+  /** Asked for by these, from the shard's offset among them, and not by their offsets: what is gone is not in the page. */
+  ids?: ShardIds;
+}
+
 /** Pages in Chroma's order. A page and what points into it are valid until the next is asked for. */
 export async function* pagesInOrder(
   chroma: RecordSource,
   shard: ShardItem,
-  largestPageBytes = LARGEST_PAGE_BYTES,
+  options: PageOptions = {},
 ): AsyncGenerator<Page> {
   const memory = new PageMemory();
-  const reader = new PageReader(chroma, shard, memory, largestPageBytes);
+  const reader = new PageReader(chroma, shard, memory, options);
   const end = shard.offset + shard.records;
   const ahead: { range: Range; answer: Promise<Buffer> }[] = [];
   let asked = 0;
@@ -89,13 +95,15 @@ class PageReader {
   readonly #shard: ShardItem;
   readonly #memory: PageMemory;
   readonly #largestPageBytes: number;
+  readonly #ids: ShardIds | undefined;
   #undeliverable = 0;
 
-  constructor(chroma: RecordSource, shard: ShardItem, memory: PageMemory, largestPageBytes: number) {
+  constructor(chroma: RecordSource, shard: ShardItem, memory: PageMemory, options: PageOptions) {
     this.#chroma = chroma;
     this.#shard = shard;
     this.#memory = memory;
-    this.#largestPageBytes = largestPageBytes;
+    this.#largestPageBytes = options.largestPageBytes ?? LARGEST_PAGE_BYTES;
+    this.#ids = options.ids;
     this.pageSize = shard.pageSize;
   }
 
@@ -104,7 +112,8 @@ class PageReader {
     const onThrottled = () => {
       this.readers = Math.max(1, this.readers - 1);
     };
-    return this.#chroma.pageBytes(this.#shard, range, include, {
+    const which = this.#ids ? { ids: this.#ids.slice(range.offset, range.offset + range.limit) } : range;
+    return this.#chroma.pageBytes(this.#shard, which, include, {
       ...{ allocate: this.#memory.take, onThrottled },
       ...largest,
       ...room,
@@ -155,9 +164,10 @@ class PageReader {
   }
 }
 
-/** SHA-256 of an id's JSON text, as the plan keeps it for a shard's borders. */
-export const idHash = (id: string | null): string =>
-  createHash('sha256').update(JSON.stringify(id)).digest('hex');
+/** An id's JSON text as Chroma sent it. */
+export const idText = ({ bytes, ids }: Page, index: number): Buffer =>
+  ids.starts[index]! < 0 ? NO_ID : bytes.subarray(ids.starts[index], ids.ends[index]);
+const NO_ID = Buffer.from('null');
 
 /** Empty if the server sent none, which is rejected when the record is read. */
 export const idAt = ({ ids, bytes }: Page, index: number): string =>

@@ -6,7 +6,7 @@ import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { ObjectWriter } from './object-writer.ts';
 
-type ObjectName = CopyObject | 'records' | 'digests' | 'rejects';
+type ObjectName = CopyObject | 'records' | 'digests' | 'rejects' | 'vanished';
 
 /** The objects of one shard, written side by side. */
 export class ShardObjects {
@@ -22,8 +22,10 @@ export class ShardObjects {
     this.#store = store;
     this.#shard = shard;
     this.#open('digests');
-    this.#copies = shard.format === 'pgcopy' ? TABLE_ROWS[shard.layout].map(({ object }) => object) : [];
-    if (shard.format === 'jsonl') this.#open('records');
+    const isLoaded = shard.content === 'rows';
+    this.#copies =
+      isLoaded && shard.format === 'pgcopy' ? TABLE_ROWS[shard.layout].map(({ object }) => object) : [];
+    if (isLoaded && shard.format === 'jsonl') this.#open('records');
   }
 
   get rejected(): number {
@@ -46,6 +48,12 @@ export class ShardObjects {
       this.#writers.get('records')?.write(page.records),
       this.#writers.get('digests')?.write(page.digests),
     ]);
+  }
+
+  /** @param ids JSON texts of the ids that Chroma no longer held */
+  async writeVanished(ids: readonly Buffer[]): Promise<void> {
+    if (ids.length === 0) return;
+    await this.#open('vanished').write(Buffer.from(ids.map((id) => `${id.toString('utf8')}\n`).join('')));
   }
 
   async finish() {

@@ -19,6 +19,15 @@ export const keys = {
   parameters: (run: string) => `runs/${run}/parameters.json`,
   reportJson: (run: string) => `runs/${run}/report.json`,
   reportHtml: (run: string) => `runs/${run}/report.html`,
+  /** Which ids Chroma held at the end, as far as they are not those of the plan. */
+  changes: (run: string, schema: string) => `runs/${run}/changes/${schema}.json`,
+  /** By what Chroma differs from the live tables, and each record that these must hold: id (16), digest (8). */
+  delta: (run: string, schema: string) => `runs/${run}/delta/${schema}.json`,
+  expected: (run: string, schema: string) => `runs/${run}/delta/${schema}.digests.bin`,
+  certificate: (run: string) => `runs/${run}/certificate.json`,
+  ids: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/ids.jsonl`,
+  vanished: (run: string, schema: string, shard: number) =>
+    `${shardFolder(run, schema, shard)}/vanished.jsonl`,
   manifest: (run: string, schema: string, shard: number) =>
     `${shardFolder(run, schema, shard)}/manifest.json`,
   documents: (run: string, schema: string, shard: number) =>

@@ -15,6 +15,8 @@ export interface Answer {
 /** An exact answer, and of each distance the size of the numbers that it was summed up from. */
 export interface ExactAnswer extends Answer {
   magnitudes: number[];
+  /** SHA-256 of each record's vector. */
+  vectors: string[];
 }
 
 /** Exact scans read the whole table; past this many seconds no further ones are begun. */
@@ -87,7 +89,7 @@ export async function compareSearches(
     neighbours: neighboursFound(found.answers, exact),
     recallAt10: meanRecall(found.answers, exact),
     chromaRecallAt10,
-    largestDistanceDifference: largestDifference(chroma, exact),
+    largestDistanceDifference: largestDifference(chroma, exact, samples.vectors),
     efSearch: indexName ? efSearch : null,
     latencyMilliseconds: sorted(found.milliseconds),
     chromaLatencyMilliseconds: isAnswered
@@ -116,15 +118,25 @@ export async function exactAnswers(
   await client.query('set local enable_indexscan = off');
   for (const { embedding } of samples.queries) {
     if (performance.now() - started > EXACT_SECONDS * 1000) break;
-    const { rows } = await client.query<{ source_id: string; distance: number; magnitude: number }>(
-      `select ${record.sourceId} as source_id, ${chroma('n.distance')} as distance, n.magnitude
-         from (select ${columnsOf('e', carried)}, embedding ${operator} $1::vector as distance, ${magnitude} as magnitude
+    const { rows } = await client.query<{
+      source_id: string;
+      distance: number;
+      magnitude: number;
+      vector: string;
+    }>(
+      `select ${record.sourceId} as source_id, ${chroma('n.distance')} as distance, n.magnitude,
+              encode(sha256(vector_send(n.embedding)), 'hex') as vector
+         from (select ${columnsOf('e', carried)}, embedding, embedding ${operator} $1::vector as distance, ${magnitude} as magnitude
                  from ${schema}.${pg.escapeIdentifier(vectors)} e order by distance limit ${NEIGHBOURS}) n
          ${join(schema)}
         order by n.distance`,
       [vectorText(embedding)],
     );
-    answers.push({ ...answerOf(rows), magnitudes: rows.map((row) => Number(row.magnitude)) });
+    answers.push({
+      ...answerOf(rows),
+      magnitudes: rows.map((row) => Number(row.magnitude)),
+      vectors: rows.map(({ vector }) => vector),
+    });
   }
   await client.query('rollback');
   return answers;
@@ -235,10 +247,16 @@ const below = (recall: number | null, peer: number | null) =>
  * Relative to the distance, or to what it was summed up from, where that is over 1: a cosine distance of zero has no
  * other measure. Distances that are no numbers (of zero vectors, or beyond float32) have none at all.
  */
-function largestDifference(chroma: Answer[], exact: ExactAnswer[]): number | null {
+function largestDifference(
+  chroma: Answer[],
+  exact: ExactAnswer[],
+  vectors: SampledSearches['vectors'],
+): number | null {
   const differences = exact.flatMap((truth, query) => {
     const theirs = chroma[query];
     return truth.ids.map((id, at) => {
+      // Somebody has changed the record since it was read.
+      if (vectors && vectors[id] !== truth.vectors[at]) return Number.NaN;
       const distance = theirs?.distances[theirs.ids.indexOf(id)] ?? Number.NaN;
       const ours = truth.distances[at] as number;
       return Math.abs(distance - ours) / Math.max(1, Math.abs(ours), truth.magnitudes[at] as number);

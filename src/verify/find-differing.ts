@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { CollectionPlan } from '../contract.ts';
-import { COPY_HEADER, COPY_TRAILER, CopyBuffer } from '../copy/copy-buffer.ts';
+import { digestRows } from '../copy/digest-rows.ts';
 import { readCopy } from '../copy/read-copy.ts';
 import { recordUuid, uuidBytes } from '../copy/record-id.ts';
 import { TABLE_ROWS } from '../copy/table-rows.ts';
@@ -18,16 +18,17 @@ import type { Verification } from './verification.ts';
 const NAMED = 100;
 /** Rows that are given their ids at a time. */
 const BATCH = 10_000;
-/** One record of digests.bin: id (16) and digest (8). */
-const DIGEST_RECORD_BYTES = 24;
 
 /** What was exported, and by which run. */
 export interface Exported {
-  collection: CollectionPlan;
+  collection: Pick<CollectionPlan, 'schema' | 'collection' | 'collectionId' | 'layout'>;
   run: string;
+  /** Shards whose rows may hold the id of a record that is missing. */
   shards: readonly number[];
   /** Records that are in none of them, since they were repaired later. */
   repaired: readonly RepairedRow[];
+  /** Keys of the objects whose digests the table must have. */
+  digests: readonly string[];
 }
 
 /**
@@ -42,12 +43,11 @@ export async function findDiffering(
   exported: Exported,
   target: string,
 ): Promise<Verification['differing']> {
-  const { collection, run, shards, repaired } = exported;
-  await client.query('create temporary table exported (id uuid, digest bigint)');
-  for (const shard of shards) {
+  const { collection, digests, repaired } = exported;
+  await client.query('create temporary table exported (id uuid, digest bigint, shard integer)');
+  for (const [index, key] of digests.entries()) {
     const copy = client.query(copyFrom('copy exported from stdin (format binary)'));
-    const digests = await store.read(keys.digests(run, collection.schema, shard));
-    await pipeline(Readable.from(digestRows(digests)), copy);
+    await pipeline(Readable.from(digestRows(await store.read(key), index)), copy);
   }
   await client.query('insert into exported select * from unnest($1::uuid[], $2::bigint[])', [
     repaired.map(({ rowId }) => rowId),
@@ -86,7 +86,11 @@ const placed = (rows: string): string =>
  * Makes temporary tables: `agreeing`, digests that both sides have, as often as both have them, and `stored`, what the
  * target's tables hold besides. Not every layout keeps the id that the exporter noted, so it is made of the record's again.
  */
-async function findStored(client: pg.Client, collection: CollectionPlan, target: string): Promise<void> {
+async function findStored(
+  client: pg.Client,
+  collection: Exported['collection'],
+  target: string,
+): Promise<void> {
   const namespace = uuidBytes(collection.collectionId);
   await client.query(
     `create temporary table stored as ${placed(`(${digestsQuery(layoutOf(collection), target)}) digested`)};
@@ -110,24 +114,6 @@ async function findStored(client: pg.Client, collection: CollectionPlan, target:
       ],
     );
   }
-}
-
-async function* digestRows(digests: Readable): AsyncGenerator<Buffer> {
-  yield COPY_HEADER;
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of digests as AsyncIterable<Buffer>) {
-    const bytes = Buffer.concat([rest, chunk]);
-    const rows = new CopyBuffer(bytes.length * 2);
-    let at = 0;
-    for (; at + DIGEST_RECORD_BYTES <= bytes.length; at += DIGEST_RECORD_BYTES) {
-      rows.row(2);
-      rows.field(bytes.subarray(at, at + 16));
-      rows.field(bytes.subarray(at + 16, at + DIGEST_RECORD_BYTES));
-    }
-    rest = bytes.subarray(at);
-    yield rows.take();
-  }
-  yield COPY_TRAILER;
 }
 
 /** Chroma's ids of records that the table does not have, from the shards' own rows. */

@@ -1,7 +1,9 @@
+import { hash } from 'node:crypto';
 import { AnswerFailed } from '../chroma/http.ts';
 import { isServer, type RecordSource } from '../chroma/record-source.ts';
 import type { Page } from '../chroma/scan-page.ts';
 import type { CollectionItem, CollectionPlan, SampledSearches, SampleSearchesOutput } from '../contract.ts';
+import { CopyBuffer } from '../copy/copy-buffer.ts';
 import { StoreRefused } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { requireCollectionPlan } from '../plan/plan-file.ts';
@@ -9,14 +11,18 @@ import { fitsIndex } from '../postgres/vector-index.ts';
 import { idAt } from '../shard/pages.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
+import { findSourceChanges } from './source-changes.ts';
 
 /** The k of recall@k. */
 export const NEIGHBOURS = 10;
 
+/** Neighbours whose vectors are asked for at a time: 1 MB of JSON at 1,536 dimensions. */
+const VECTORS_A_PAGE = 64;
+
 /**
- * Searches Chroma for the vectors of some of its own records, spread evenly over the collection, and keeps
- * its answers in the store for the verification, which need not reach Chroma. Searches come one after the
- * other, so that their times mean something.
+ * Says what Chroma holds now, for the verification, which need not reach it: its answers to searches for the vectors
+ * of some of its own records, spread evenly over the collection, and which ids are not those of the plan. Searches come
+ * one after the other, so that their times mean something.
  */
 export async function sampleSearches(
   { chroma, store, log }: { chroma: RecordSource; store: ShardStore; log: Log },
@@ -26,7 +32,9 @@ export async function sampleSearches(
   const searchesKey = keys.searches(run, schema);
   if (!isServer(plan.source)) return storedSample(store, run, schema);
   const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
-  const records = await chroma.count(collection);
+  const changes = await findSourceChanges(chroma, store, run, collection);
+  await store.writeText(keys.changes(run, schema), JSON.stringify(changes));
+  const { records } = changes;
   const samples: SampledSearches = { schema, records, dimension: collection.dimension, queries: [] };
   const wanted = samplesOf(records, plan.options.sampleSize);
   const offsets = Array.from({ length: wanted }, (_, sample) =>
@@ -41,6 +49,9 @@ export async function sampleSearches(
     );
     samples.queries.push({ ...record, ids: nearest?.ids ?? [], distances, milliseconds });
   }
+  samples.vectors = await vectorHashes(chroma, collection, [
+    ...new Set(samples.queries.flatMap(({ ids }) => ids)),
+  ]);
   await store.writeText(searchesKey, JSON.stringify(samples));
   log.info('searches sampled', { run, schema, sampled: samples.queries.length });
   return { run, schema, searchesKey, sampled: samples.queries.length };
@@ -60,6 +71,34 @@ async function storedSample(store: ShardStore, run: string, schema: string): Pro
 
 /** Small collections need fewer: ten thousand collections of 50 records take 8 searches each, not 50. */
 export const samplesOf = (records: number, asked: number) => Math.min(asked, Math.ceil(Math.sqrt(records)));
+
+/** By id, what Postgres computes of the same vector (src/verify/compare-searches.ts). */
+async function vectorHashes(
+  chroma: RecordSource,
+  collection: CollectionPlan,
+  ids: string[],
+): Promise<Record<string, string>> {
+  const hashes: [string, string][] = [];
+  const bytes = new CopyBuffer();
+  for (let from = 0; from < ids.length; from += VECTORS_A_PAGE) {
+    const wanted = { ids: ids.slice(from, from + VECTORS_A_PAGE) };
+    const page = await chroma
+      .page(collection, wanted, ['embeddings'], collection.dimension ?? 0)
+      .catch((error) => {
+        // The export rejects the record that Chroma cannot deliver.
+        if (error instanceof AnswerFailed) return null;
+        throw error;
+      });
+    if (!page?.embeddings) continue;
+    const { components, offsets } = page.embeddings;
+    for (let index = 0; index < page.length; index++) {
+      bytes.clear();
+      bytes.vector(components.subarray(offsets[index], offsets[index + 1]));
+      hashes.push([idAt(page, index), hash('sha256', bytes.view(), 'hex')]);
+    }
+  }
+  return Object.fromEntries(hashes);
+}
 
 /** Collections of no more are read in one page: of ten thousand small ones a request for each record is most of the work. */
 const READ_WHOLE = 100;

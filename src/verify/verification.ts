@@ -6,7 +6,15 @@ export interface Verification {
   verified: boolean;
   startedAt: string;
   finishedAt: string;
-  records: { source: number; planned: number; loaded: number; rejected: number; target: number };
+  /** `planned = loaded + rejected + vanished`; source: what Chroma holds now. */
+  records: {
+    source: number;
+    planned: number;
+    loaded: number;
+    rejected: number;
+    vanished: number;
+    target: number;
+  };
   dimension: { source: number | null; target: number | null };
   checksum: { source: string; target: string };
   /** One sentence for each thing that is not as it should be; empty if verified. */

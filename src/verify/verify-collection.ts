@@ -7,6 +7,8 @@ import type {
   VerifyCollectionOutput,
 } from '../contract.ts';
 import { addChecksums } from '../copy/digest.ts';
+import { type UpdateState, updateState } from '../delta/ledger.ts';
+import { stageUpdate } from '../delta/stage-update.ts';
 import { StoreRefused, VerificationFailed } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { requireCollectionPlan } from '../plan/plan-file.ts';
@@ -14,8 +16,9 @@ import type { Database } from '../postgres/database.ts';
 import { collectionChecksum, countZeroVectors, guideColumnMismatches } from '../postgres/digest.ts';
 import type { Layout } from '../postgres/layouts/layout.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
-import { forgetVerified, recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
+import { forgetVerified, type LoadedShard, recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
 import { type RepairedRow, repairedRows } from '../repair/ledger.ts';
+import { accountOfShards } from '../shard/shard-account.ts';
 import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
@@ -33,12 +36,22 @@ export interface VerifyContext {
 export interface Expected {
   plan: Plan;
   collection: CollectionPlan;
+  /** Of the planned records. */
   loaded: number;
   rejected: number;
-  /** Sum of the digests of all records that should be there, modulo 2^64. */
+  vanished: number;
+  /** What the tables that are looked at must hold. */
+  rows: ExpectedRows;
+}
+
+export interface ExpectedRows {
+  records: number;
+  /** Sum of the digests of all these records modulo 2^64. */
   checksum: string;
-  /** Numbers of the shards whose digests the store has. */
+  /** Numbers of the shards that were loaded. */
   shards: number[];
+  /** Keys of the store's objects that hold the digests. */
+  digests: string[];
   /** Records whose digests it has not: those that were repaired after the export. */
   repaired: readonly RepairedRow[];
 }
@@ -55,8 +68,10 @@ export async function verifyCollection(
 ): Promise<VerifyCollectionOutput> {
   const { run, schema } = item;
   const plan = await requireCollectionPlan(context.store, run, schema);
-  const { target, ...expected } = await expectedOf(context.database, plan, schema);
-  const verification = await inspect(context, expected, target);
+  const { target, update, ...expected } = await expectedOf(context.database, plan, schema);
+  const found = await inspect(context, expected, target);
+  const verification =
+    update.updatesLive && !update.published ? await stageUpdate(context, plan, found) : found;
   await context.store.writeText(keys.verification(run, schema), `${JSON.stringify(verification, null, 2)}\n`);
   if (!verification.verified) {
     await context.database.withKeptClient(`verify ${run}`, (client) => forgetVerified(client, run, schema));
@@ -70,26 +85,43 @@ export async function verifyCollection(
   return { run, schema, records: records.target, checksum: checksum.target, recallAt10: searches.recallAt10 };
 }
 
-/** What the ledger says was loaded of a collection, and into which schema. */
+/** What the ledger says was loaded of a collection, into which schema, and what is to become of it. */
 async function expectedOf(
   database: Database,
   plan: Plan,
   schema: string,
-): Promise<Expected & { target: string }> {
+): Promise<Expected & { target: string; update: UpdateState }> {
+  const { run } = plan;
   const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
-  return database.withKeptClient(`verify ${plan.run}`, async (client) => {
-    const shards = await shardsOf(client, plan.run, schema);
+  return database.withKeptClient(`verify ${run}`, async (client) => {
+    const shards = await shardsOf(client, run, schema);
+    const update = await updateState(client, run, schema);
     return {
-      plan,
-      collection,
-      target: await tablesOf(client, plan.run, schema),
-      loaded: shards.reduce((sum, shard) => sum + shard.loaded, 0),
-      rejected: shards.reduce((sum, shard) => sum + shard.rejected, 0),
-      checksum: addChecksums(shards.map(({ checksum }) => checksum)),
-      shards: shards.map(({ number }) => number),
-      repaired: await repairedRows(client, plan.run, schema),
+      ...{ plan, collection, update, target: await tablesOf(client, run, schema) },
+      ...accountOfShards(shards),
+      rows:
+        update.updatesLive && update.published
+          ? {
+              records: update.targetRecords ?? 0,
+              checksum: update.targetChecksum ?? '0',
+              shards: [],
+              digests: [keys.expected(run, schema)],
+              repaired: [],
+            }
+          : { ...rowsOf(run, schema, shards), repaired: await repairedRows(client, run, schema) },
     };
   });
+}
+
+function rowsOf(run: string, schema: string, shards: readonly LoadedShard[]): Omit<ExpectedRows, 'repaired'> {
+  const loaded = shards.filter(({ content }) => content === 'rows');
+  const numbers = loaded.map(({ number }) => number);
+  return {
+    records: loaded.reduce((sum, shard) => sum + shard.loaded, 0),
+    checksum: addChecksums(loaded.map(({ checksum }) => checksum)),
+    shards: numbers,
+    digests: numbers.map((number) => keys.digests(run, schema, number)),
+  };
 }
 
 /**
@@ -98,7 +130,7 @@ async function expectedOf(
  */
 export async function inspect(
   { database, store, log }: VerifyContext,
-  { plan, collection, loaded, rejected, checksum: source, shards, repaired }: Expected,
+  { plan, collection, loaded, rejected, vanished, rows }: Expected,
   target: string,
 ): Promise<Verification> {
   const startedAt = new Date().toISOString();
@@ -118,20 +150,19 @@ export async function inspect(
     const records = {
       source: samples.records,
       planned: collection.records,
-      loaded,
-      rejected,
+      ...{ loaded, rejected, vanished },
       target: found.records,
     };
-    const checksum = { source, target: found.checksum };
-    const equal = found.records === loaded && found.checksum === source;
+    const checksum = { source: rows.checksum, target: found.checksum };
+    const equal = found.records === rows.records && found.checksum === rows.checksum;
     const unlike = equal
       ? { missing: [], unexpected: [], changed: [] }
-      : await findDiffering(client, store, { collection, run, shards, repaired }, target);
+      : await findDiffering(client, store, { collection, run, ...rows }, target);
     const differing = { ...unlike, changed: [...new Set([...unlike.changed, ...columns.ids])] };
     const searches = await compareSearches(client, searchTarget(collection, target), samples);
     const metadataMismatches = columns.count;
     const finding = { records, dimension, checksum, differing, metadataMismatches, zeroVectors, searches };
-    const mismatches = mismatchesOf(collection, finding);
+    const mismatches = mismatchesOf(collection, rows, finding);
     return {
       ...{ run, schema, collection: collection.collection, verified: mismatches.length === 0 },
       ...{ startedAt, finishedAt: new Date().toISOString() },
@@ -161,21 +192,21 @@ type Finding = Pick<
   'records' | 'dimension' | 'checksum' | 'differing' | 'metadataMismatches' | 'zeroVectors' | 'searches'
 >;
 
-function mismatchesOf({ collection, dimension: planned }: CollectionPlan, finding: Finding): string[] {
+function mismatchesOf(
+  { dimension: planned }: CollectionPlan,
+  rows: ExpectedRows,
+  finding: Finding,
+): string[] {
   const { records, dimension, checksum, differing, metadataMismatches, searches } = finding;
   const mismatches: string[] = [];
   const note = (wrong: boolean, sentence: string) => wrong && mismatches.push(sentence);
   note(
-    records.source !== records.planned,
-    `Chroma now holds ${records.source} records of "${collection}" and held ${records.planned} when the run was planned.`,
+    records.loaded + records.rejected + records.vanished !== records.planned,
+    `${records.planned} records were planned, ${records.loaded} loaded, ${records.rejected} rejected and ${records.vanished} vanished.`,
   );
   note(
-    records.loaded + records.rejected !== records.planned,
-    `${records.planned} records were planned, ${records.loaded} loaded and ${records.rejected} rejected.`,
-  );
-  note(
-    records.target !== records.loaded,
-    `The tables hold ${records.target} records and ${records.loaded} were loaded.`,
+    records.target !== rows.records,
+    `The tables hold ${records.target} records and ${rows.records} were loaded.`,
   );
   note(
     checksum.source !== checksum.target,

@@ -12,8 +12,8 @@ import type { Database } from '../postgres/database.ts';
 import { liveLayouts } from '../postgres/live-layouts.ts';
 import { liveRepairs } from '../repair/ledger.ts';
 import { repairRecord } from '../repair/repair-record.ts';
-import { checkUnchanged } from '../shard/export-shard.ts';
-import { idAt, pagesInOrder } from '../shard/pages.ts';
+import { ShardReader } from '../shard/read-shard.ts';
+import { readShardIds } from '../shard/shard-ids.ts';
 import { Ticker } from '../shard/ticker.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
@@ -37,6 +37,7 @@ interface ShardSum {
   number: number;
   read: number;
   rejected: number;
+  vanished: number;
   checksum: string;
 }
 
@@ -88,15 +89,18 @@ async function verifyOne(
   const repairs = await context.database.withClient('verify', (client) => liveRepairs(client, schema));
   const sums = await pMap(shards, (shard) => digestShard(context, shard, repairs), { concurrency: 2 });
   await sampleSearches(context, { run: plan.run, schema });
-  const rejected = sums.reduce((sum, shard) => sum + shard.rejected, 0);
-  const read = sums.reduce((sum, shard) => sum + shard.read, 0);
-  const checksum = addChecksums(sums.map((sum) => sum.checksum));
+  const total = (key: 'read' | 'rejected' | 'vanished') => sums.reduce((sum, shard) => sum + shard[key], 0);
   const numbers = sums.map(({ number }) => number);
-  return inspect(
-    context,
-    { plan, collection, loaded: read - rejected, rejected, checksum, shards: numbers, repaired: [] },
-    schema,
-  );
+  const loaded = total('read') - total('rejected');
+  const rows = {
+    records: loaded,
+    checksum: addChecksums(sums.map((sum) => sum.checksum)),
+    shards: numbers,
+    digests: numbers.map((number) => keys.digests(plan.run, schema, number)),
+    repaired: [],
+  };
+  const account = { loaded, rejected: total('rejected'), vanished: total('vanished') };
+  return inspect(context, { plan, collection, ...account, rows }, schema);
 }
 
 /**
@@ -108,6 +112,7 @@ async function digestShard(
   shard: ShardItem,
   repairs: ReadonlySet<string>,
 ): Promise<ShardSum> {
+  const reader = new ShardReader(chroma, shard, await readShardIds(store, shard));
   const encoder = new ShardEncoder(shard, 'digests');
   const { schema, number } = shard;
   let read = 0;
@@ -116,13 +121,7 @@ async function digestShard(
     reportProgress(log, { phase: 'export', schema, shard: number, records: read }),
   );
   const digests = async function* () {
-    let firstId: string | null = null;
-    let lastId: string | null = null;
-    for await (const page of pagesInOrder(chroma, shard)) {
-      if (page.length > 0) {
-        firstId ??= idAt(page, 0);
-        lastId = idAt(page, page.length - 1);
-      }
+    for await (const page of reader.pages()) {
       const encoded = encoder.encode(page, shard.offset + read);
       read += page.length;
       const digests = [encoded.digests, ...repairedDigests(encoder, shard, encoded.rejects, repairs)];
@@ -130,10 +129,15 @@ async function digestShard(
       ticker.tick();
       yield* digests;
     }
-    checkUnchanged(shard, read, firstId, lastId);
   };
   await store.write(keys.digests(shard.run, schema, number), Readable.from(digests()));
-  return { number, read, rejected, checksum: encoder.checksum().toString() };
+  return {
+    number,
+    read,
+    rejected,
+    vanished: reader.vanished.length,
+    checksum: encoder.checksum().toString(),
+  };
 }
 
 /** Digests of the rejects that the tables hold repaired. */

@@ -88,7 +88,7 @@ describe('the whole flow', () => {
         'loaded',
         'rejected',
       ],
-      ...['checksum', 'recallAt10', 'indexes', 'published'],
+      ...['vanished', 'unexplained', 'changes', 'delta', 'checksum', 'recallAt10', 'indexes', 'published'],
     ]);
     assert.deepEqual(Object.keys(json.seconds), ['total', 'export', 'import', 'index', 'verify']);
     for (const seconds of Object.values(json.seconds)) assert.ok(seconds > 0, JSON.stringify(json.seconds));

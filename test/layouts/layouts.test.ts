@@ -94,7 +94,12 @@ async function verified(schema: string): Promise<Verification> {
     store: await openStore(await temporaryFolder('verify-')),
   };
   try {
-    const made = await makePlan(source, 'verify', MigrationInput.parse({ collections: [schema] }));
+    const made = await makePlan(
+      source,
+      'verify',
+      MigrationInput.parse({ collections: [schema] }),
+      context.store,
+    );
     await storePlan(context.store, made);
     return (await verifyLive(context, made.plan, made.shards))[0]!;
   } finally {

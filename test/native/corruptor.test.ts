@@ -157,7 +157,8 @@ describe('a corruptor', { skip: !process.env.DATABASE_URL && 'needs a native ser
     const found = await collectionChecksum(client, layoutOf(collection), TABLES);
     const { ids } = await guideColumnMismatches(client, TABLES);
     if (found.records === records && found.checksum === checksum) return ids;
-    const exported = { collection, run: RUN, shards: [0], repaired: [] };
+    const digests = [keys.digests(RUN, SCHEMA, 0)];
+    const exported = { collection, run: RUN, shards: [0], digests, repaired: [] };
     const { missing, unexpected, changed } = await findDiffering(client, store, exported, TABLES);
     return [...new Set([...missing, ...unexpected, ...changed, ...ids])];
   }

@@ -30,12 +30,14 @@ beforeEach(async () => {
 const SHARD = { run: 'run', schema: 'docs', number: 0 };
 /** The largest checksum that there is, and more bytes than an int4 holds. */
 const FIGURES = {
-  records: 12,
+  content: 'rows',
+  records: 13,
   loaded: 10,
   rejected: 2,
+  vanished: 1,
   checksum: '18446744073709551615',
   bytes: 5_000_000_000,
-};
+} as const;
 const TIMES = {
   ...{ exportStartedAt: '2026-11-20T09:00:00.000Z', exportedAt: '2026-11-20T09:01:00.000Z' },
   importStartedAt: '2026-11-20T09:01:01.000Z',
@@ -76,12 +78,12 @@ test('a shard comes out of the ledger as it went in', async () => {
     await claimShard(client, SHARD);
     await completeShard(client, { ...SHARD, ...FIGURES, ...TIMES });
     assert.deepEqual(await shardsOf(client, 'run', 'docs'), [
-      { number: 0, loaded: 10, rejected: 2, checksum: FIGURES.checksum },
+      { number: 0, content: 'rows', loaded: 10, rejected: 2, vanished: 1, checksum: FIGURES.checksum },
     ]);
     const [shard] = (await readRunLedger(client, 'run', 10))!.shards;
     assert.deepEqual(
       [shard!.records, shard!.bytes, new Date(shard!.exportedAt!).toISOString()],
-      [12, FIGURES.bytes, TIMES.exportedAt],
+      [FIGURES.records, FIGURES.bytes, TIMES.exportedAt],
     );
   });
 });

@@ -38,7 +38,10 @@ const claim = (run: string, number: number, schema = 'docs') =>
     const shard = { run, schema, number };
     const claimed = await claimShard(client, shard);
     const now = new Date().toISOString();
-    const figures = { records: 1, loaded: 1, rejected: 0, checksum: '18446744073709551615', bytes: 1 };
+    const figures = {
+      ...{ content: 'rows' as const, records: 1, loaded: 1, rejected: 0, vanished: 0 },
+      ...{ checksum: '18446744073709551615', bytes: 1 },
+    };
     if (claimed)
       await completeShard(client, {
         ...shard,

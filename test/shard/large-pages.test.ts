@@ -79,7 +79,7 @@ test('a record at which the server fails comes without its embedding, all others
 test('documents much longer than those that were sampled come all the same, each once, in order, a few at a time', async () => {
   const shard = { offset: 0, records: RECORDS, pageSize: 10, dimension: 1 } as ShardItem;
   const ids: string[] = [];
-  for await (const page of pagesInOrder(chroma, shard, LARGEST)) {
+  for await (const page of pagesInOrder(chroma, shard, { largestPageBytes: LARGEST })) {
     for (let index = 0; index < page.length; index++) ids.push(idAt(page, index));
     assert.ok(page.length === 1 || page.bytes.length <= LARGEST, `a page of ${page.bytes.length} bytes`);
     assert.deepEqual(

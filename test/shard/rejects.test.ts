@@ -43,14 +43,13 @@ test('a rejected record with line and paragraph separators comes to the ledger a
       format: 'pgcopy',
       layout: 'guide',
     },
-    ...{ read: 1, written: 0, rejected: 1, checksum: '0' },
+    ...{ content: 'rows', idsHash: '', read: 1, written: 0, rejected: 1, vanished: 0, checksum: '0' },
     objects: {
       documents: await put('documents', empty),
       embeddings: await put('embeddings', empty),
       digests: await put('digests', Buffer.alloc(0)),
       rejects: await put('rejects', Buffer.from(`${JSON.stringify(reject)}\n`)),
     },
-    ...{ firstId: null, lastId: null },
     ...{ startedAt: '2026-11-20T09:15:00Z', finishedAt: '2026-11-20T09:15:01Z' },
   };
   await store.writeText('manifest', JSON.stringify(manifest));

@@ -1,0 +1,75 @@
+import { Readable } from 'node:stream';
+import pg from 'pg';
+import type { Plan } from '../contract.ts';
+import { addChecksums } from '../copy/digest.ts';
+import { incomingSchema } from '../postgres/collection-schema.ts';
+import type { Database } from '../postgres/database.ts';
+import { shardsOf } from '../postgres/ledger.ts';
+import { keys } from '../store/keys.ts';
+import type { ShardStore } from '../store/store.ts';
+import type { Verification } from '../verify/verification.ts';
+import { stageExpected } from './expected.ts';
+
+/** Records fetched at a time: 2 MB. */
+const FETCHED = 20_000;
+
+/**
+ * Says what the live tables must hold once the staged rows are in, stores each record's digest, by which a certificate
+ * names what differs later, and gives the finding on the staged rows these figures.
+ */
+export async function stageUpdate(
+  { database, store }: { database: Database; store: ShardStore },
+  { run, options }: Plan,
+  found: Verification,
+): Promise<Verification> {
+  const { schema } = found;
+  return database.withClient(`verify ${run}`, async (client) => {
+    const compared = (await shardsOf(client, run, schema)).filter(({ content }) => content === 'digests');
+    const source = {
+      records: compared.reduce((sum, shard) => sum + shard.loaded, 0),
+      checksum: addChecksums(compared.map(({ checksum }) => checksum)),
+    };
+    const staged = await stagedDigests(client, schema);
+    const mismatches = [...found.mismatches];
+    if (staged.records !== source.records || staged.checksum !== source.checksum)
+      mismatches.push(
+        `${staged.records} digests of Chroma's records are staged (checksum ${staged.checksum}) and should be ${source.records} (${source.checksum}).`,
+      );
+    const expected = await stageExpected(client, schema, options.deleteMissing);
+    await store.write(keys.expected(run, schema), Readable.from(expectedDigests(client, schema)));
+    return {
+      ...found,
+      ...{ mismatches, verified: mismatches.length === 0 },
+      records: { ...found.records, target: expected.records },
+      checksum: { source: expected.checksum, target: expected.checksum },
+    };
+  });
+}
+
+async function stagedDigests(
+  client: pg.Client,
+  schema: string,
+): Promise<{ records: number; checksum: string }> {
+  const { rows } = await client.query<{ records: number; sum: string }>(
+    `select count(*) as records, coalesce(sum(digest), 0)::text as sum
+       from ${pg.escapeIdentifier(incomingSchema(schema))}.source_digests`,
+  );
+  const { records, sum } = rows[0]!;
+  return { records, checksum: BigInt.asUintN(64, BigInt(sum)).toString() };
+}
+
+/** In the form of digests.bin. */
+async function* expectedDigests(client: pg.Client, schema: string): AsyncGenerator<Buffer> {
+  await client.query('begin');
+  await client.query(
+    `declare expected_digests no scroll cursor for
+       select encode(uuid_send(id) || int8send(digest), 'hex') as record
+         from ${pg.escapeIdentifier(incomingSchema(schema))}.expected`,
+  );
+  for (;;) {
+    const { rows } = await client.query<{ record: string }>(`fetch ${FETCHED} from expected_digests`);
+    yield Buffer.from(rows.map(({ record }) => record).join(''), 'hex');
+    if (rows.length < FETCHED) break;
+  }
+  await client.query('commit');
+}

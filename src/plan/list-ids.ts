@@ -1,0 +1,98 @@
+import { TooManyAsked } from '../chroma/http.ts';
+import type { RecordSource } from '../chroma/record-source.ts';
+import type { Page } from '../chroma/scan-page.ts';
+import { SourceChanged } from '../errors.ts';
+import { idText } from '../shard/pages.ts';
+
+type Address = { tenant: string; database: string; collectionId: string };
+
+/** Ids that are asked for at a time: some 16 ms of server 1.0.0. */
+const IDS_A_PAGE = 10_000;
+/** The last ids that were listed, by which the place is found again after a delete has moved it. */
+const TAIL = 1000;
+/** Of these, the ones with which the next page must begin. */
+const OVERLAP = 16;
+
+/**
+ * The ids of a collection in Chroma's order, which is that of insertion, each in its JSON text and none twice or left
+ * out, also while somebody writes: a delete moves all that stand behind it, so a page begins with the last ids of the
+ * one before, and where it does not, the place is looked for nearer to the beginning. Only a record that is deleted
+ * and added again meanwhile may come twice.
+ *
+ * @param records as many as Chroma counted just now: who goes on until nothing new comes may go on for ever
+ * @throws SourceChanged if most of what was listed last is no longer there
+ */
+export async function* listIds(
+  chroma: RecordSource,
+  address: Address,
+  records: number,
+  idsAPage = IDS_A_PAGE,
+): AsyncGenerator<Buffer[]> {
+  let tail: Buffer[] = [];
+  let listed = 0;
+  /** Place behind the last listed id, as far as is known. */
+  let next = 0;
+  let back = 0;
+  /** The longest page: a server may hand out fewer ids at a time than it is asked for. */
+  let longest = 0;
+  /** Chroma Cloud refuses to hand out more than 300 at a time. */
+  let allowed = Number.POSITIVE_INFINITY;
+  // A record that was counted stands no farther back than it did then.
+  while (next < records) {
+    const overlap = Math.min(OVERLAP, tail.length);
+    const offset = Math.max(0, next - overlap - back);
+    const limit = next - offset + idsAPage;
+    const page = await chroma
+      .page(address, { offset, limit: Math.min(limit, allowed) }, [])
+      .catch((error: unknown) => {
+        if (!(error instanceof TooManyAsked) || error.limit >= Math.min(limit, allowed)) throw error;
+        allowed = error.limit;
+        return null;
+      });
+    if (!page) continue;
+    const ids = idTexts(page);
+    const isWhole = offset === 0 && listed <= tail.length;
+    const begin =
+      back === 0 && startsWith(ids, tail.slice(-overlap)) ? overlap : placeBehind(tail, ids, isWhole);
+    if (begin === null) {
+      if (offset === 0)
+        throw new SourceChanged(
+          `Collection ${address.collectionId} lost most of ${TAIL} records in a row while its ids were listed: start a new run when fewer are deleted.`,
+        );
+      back = Math.max(Math.min(TAIL, Math.floor(allowed / 2)), 4 * back);
+      continue;
+    }
+    const fresh = ids.slice(begin);
+    if (fresh.length === 0) return;
+    yield fresh;
+    listed += fresh.length;
+    tail = [...tail, ...fresh.slice(-TAIL)].slice(-Math.min(TAIL, Math.ceil(allowed / 2)));
+    next = offset + ids.length;
+    back = 0;
+    if (ids.length < Math.min(limit, longest, allowed)) return;
+    longest = Math.max(longest, ids.length);
+  }
+}
+
+const startsWith = (ids: readonly Buffer[], beginning: readonly Buffer[]) =>
+  beginning.every((id, index) => ids[index]?.equals(id));
+
+/**
+ * Where `ids` go on behind the last of `tail`; null if they do not tell. Nothing comes between records that stayed, and
+ * one that was deleted and added again stands at the end, behind what was not listed yet.
+ *
+ * @param isWhole `ids` are the collection from its first on, and `tail` is all that was listed
+ */
+function placeBehind(tail: readonly Buffer[], ids: readonly Buffer[], isWhole: boolean): number | null {
+  const known = new Set(tail.map((id) => id.toString('latin1')));
+  const isKnown = (id: Buffer | undefined) => id !== undefined && known.has(id.toString('latin1'));
+  let place = isWhole ? 0 : ids.findIndex(isKnown);
+  if (place < 0) return null;
+  const first = place;
+  while (isKnown(ids[place])) place++;
+  return isWhole || place - first > tail.length / 2 ? place : null;
+}
+
+/** Copies: a page's own bytes are those of the whole answer. */
+const idTexts = (page: Page): Buffer[] =>
+  Array.from({ length: page.length }, (_, index) => Buffer.from(idText(page, index)));

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { StoreRefused } from '../errors.ts';
+import { keys } from '../store/keys.ts';
+import type { ShardStore } from '../store/store.ts';
+
+const LINE_FEED = 0x0a;
+
+/**
+ * The ids of a shard's records, each in the JSON text in which Chroma said it. They are what a shard is: offsets
+ * shift when somebody deletes, ids do not.
+ */
+export class ShardIds {
+  /** A line an id. Chroma's JSON has no line feed but escaped. */
+  readonly #lines: Buffer;
+  readonly #ends: Uint32Array;
+
+  constructor(lines: Buffer) {
+    let count = 0;
+    for (let at = lines.indexOf(LINE_FEED); at >= 0; at = lines.indexOf(LINE_FEED, at + 1)) count++;
+    this.#lines = lines;
+    this.#ends = new Uint32Array(count);
+    for (let index = 0, at = -1; index < count; index++)
+      this.#ends[index] = at = lines.indexOf(LINE_FEED, at + 1);
+  }
+
+  get length(): number {
+    return this.#ends.length;
+  }
+
+  /** JSON text of the id at this place. */
+  at(index: number): Buffer {
+    return this.#lines.subarray(index === 0 ? 0 : this.#ends[index - 1]! + 1, this.#ends[index]);
+  }
+
+  /** Those in front. */
+  first(count: number): ShardIds {
+    if (count >= this.length) return this;
+    return new ShardIds(this.#lines.subarray(0, count === 0 ? 0 : this.#ends[count - 1]! + 1));
+  }
+
+  /** The ids themselves. */
+  slice(from: number, to: number): string[] {
+    return Array.from(
+      { length: Math.min(to, this.length) - from },
+      (_, index) => JSON.parse(this.at(from + index).toString('utf8')) as string,
+    );
+  }
+
+  *[Symbol.iterator](): Generator<Buffer> {
+    for (let index = 0; index < this.length; index++) yield this.at(index);
+  }
+}
+
+/** Stores the ids of one shard. @returns their SHA-256, by which a manifest is known to be of just these */
+export async function writeShardIds(
+  store: ShardStore,
+  { run, schema, number }: { run: string; schema: string; number: number },
+  ids: readonly Buffer[],
+): Promise<string> {
+  const lines = ids.map((id) => `${id.toString('utf8')}\n`).join('');
+  await store.writeText(keys.ids(run, schema, number), lines);
+  return hashOf(lines);
+}
+
+const hashOf = (lines: string) => createHash('sha256').update(lines).digest('hex');
+
+/** @throws StoreRefused if the store has lost them, or they are not those that were listed */
+export async function readShardIds(
+  store: ShardStore,
+  { run, schema, number, idsHash }: { run: string; schema: string; number: number; idsHash?: string },
+): Promise<ShardIds> {
+  const key = keys.ids(run, schema, number);
+  const lines = await store.readText(key);
+  if (lines === null) throw new StoreRefused(`The store ${store.url} has lost ${key}: start a new run.`);
+  if (idsHash !== undefined && hashOf(lines) !== idsHash)
+    throw new StoreRefused(`The store's ${store.urlOf(key)} is not what was written: start a new run.`);
+  return new ShardIds(Buffer.from(lines));
+}
