@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path';
 import pg from 'pg';
 import type { Benchmark } from '../../src/benchmark/benchmark.ts';
 import type { Database } from '../../src/postgres/database.ts';
+import { Interrupted } from '../interrupt.ts';
 import { openTarget } from '../source-options.ts';
 
 export type BackupWish = 'none' | 'dump' | 'restore';
@@ -168,7 +169,8 @@ async function timed(work: () => Promise<unknown>): Promise<{ seconds: number; r
     await work();
     return { seconds: (performance.now() - started) / 1000, reason: null };
   } catch (error) {
-    if ((error as Error).name === 'AbortError') throw error;
+    // Somebody stopped it.
+    if (error instanceof Interrupted) throw error;
     return { seconds: 0, reason: (error as Error).message };
   }
 }
@@ -224,7 +226,7 @@ function output(
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       complained = (complained + text).slice(-2000);
     });
-    child.on('error', reject);
+    child.on('error', (error) => reject(signal.aborted ? signal.reason : error));
     child.on('close', (code, ended) => {
       if (code === 0) resolve(said);
       else
