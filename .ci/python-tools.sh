@@ -14,3 +14,9 @@ python3 -m venv "$folder" 2>/dev/null || {
   python3 -m venv --clear "$folder"
 }
 "$folder/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
+
+# The last servers of the two series before 1.0, each in FOLDER/chroma-VERSION: their dependencies are not those above.
+for version in 0.5.23 0.6.3; do
+  python3 -m venv "$folder/chroma-$version"
+  "$folder/chroma-$version/bin/pip" install --quiet --disable-pip-version-check "chromadb==$version"
+done

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { CollectionNotFound, SourceRefused } from '../errors.ts';
-import { ChromaHttp, type ChromaSettings, type Room } from './http.ts';
+import { ChromaHttp, type ChromaSettings, NotOffered, type Room } from './http.ts';
 import { type Page, scanPage } from './scan-page.ts';
 
 /** What the program needs of each answer of Chroma's API; anybody may stand at the address. */
 const Version = z.union([z.string(), z.number()]);
-const Identity = z.object({ tenant: z.string().nullish() });
+const Identity = z.object({
+  tenant: z.string().nullish(),
+  databases: z.array(z.string()).nullish(),
+});
 const Database = z.object({ name: z.string() });
 const Collection = z.object({
   id: z.guid(),
@@ -66,8 +69,16 @@ export class ChromaSource {
   }
 
   async databases(tenant: string): Promise<string[]> {
-    const listed = await this.#list(`${tenantPath(tenant)}/databases`, Database);
-    return listed.map(({ name }) => name);
+    try {
+      const listed = await this.#list(`${tenantPath(tenant)}/databases`, Database);
+      return listed.map(({ name }) => name);
+    } catch (error) {
+      if (!(error instanceof NotOffered)) throw error;
+      // Servers before 0.6 list no databases: those of the credentials are all that can be known.
+      const { databases } = await this.#http.json('GET', '/api/v2/auth/identity', Identity);
+      const known = (databases ?? []).filter((database) => database !== '*');
+      return known.length > 0 ? known : ['default_database'];
+    }
   }
 
   async collections(tenant: string, database: string): Promise<ChromaCollection[]> {

@@ -71,6 +71,9 @@ export class AnswerTooLarge extends SourceRefused {}
 
 /** The server is there and cannot answer this very request (500). */
 export class AnswerFailed extends SourceUnavailable {}
+/** The server has no such request (405), as older ones have not all. */
+export class NotOffered extends SourceRefused {}
+
 /** More was asked for at a time than the server gives: Chroma Cloud's quota of results. */
 export class TooManyAsked extends SourceRefused {
   readonly limit: number;
@@ -183,7 +186,7 @@ export class ChromaHttp {
       );
     if (status === 410 || (status === 404 && path.endsWith('/version')))
       return new SourceRefused(
-        `${where} does not speak the API v2 (${status}): check the address, and upgrade servers older than 0.6.`,
+        `${where} does not speak the API v2 (${status}): check the address, and upgrade an older server: 0.5.23 speaks it.`,
       );
     if (status === 404)
       return new CollectionNotFound(`${where} has no such thing (404)${said}: check the name.`);
@@ -198,7 +201,7 @@ export class ChromaHttp {
     const quota = Number(/exceeds limit of (\d+)/.exec(said)?.[1] ?? 0);
     if (quota > 0)
       return new TooManyAsked(`${where} gives no more at a time${said}: ask it for a higher quota.`, quota);
-    return new SourceRefused(
+    return new (status === 405 ? NotOffered : SourceRefused)(
       `${where} refused ${path} (${status})${said}: check that its version is supported.`,
     );
   }

@@ -19,7 +19,13 @@ export function collectionSettings(
   collection: Pick<ChromaCollection, 'metadata' | 'configuration_json'>,
 ): CollectionSettings {
   const configuration = asObject(collection.configuration_json);
-  const index = { ...asObject(configuration.spann), ...asObject(configuration.hnsw) };
+  // Servers 0.5 and 0.6 say it in other words.
+  const older = asObject(configuration.hnsw_configuration);
+  const index: Record<string, unknown> = {
+    ...{ ...older, max_neighbors: older.M },
+    ...asObject(configuration.spann),
+    ...asObject(configuration.hnsw),
+  };
   const metadata = collection.metadata ?? {};
   const number = (metadataKey: string, key: 'max_neighbors' | 'ef_construction' | 'ef_search') => {
     const value = metadata[metadataKey] ?? index[key];
