@@ -8,6 +8,7 @@ import { plan } from './plan.ts';
 import { redrive } from './redrive.ts';
 import { report } from './report.ts';
 import { rollback } from './rollback.ts';
+import { search } from './search.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
 import { test } from './test.ts';
@@ -18,6 +19,6 @@ import { watch } from './watch.ts';
 /** All commands; the first one runs where none is named. Each command's own options are known to it alone. */
 export const commands = [
   ...[demo, migrate, plan, exportCommand, importCommand],
-  ...[verify, test, tune, bench, rollback],
+  ...[verify, test, search, tune, bench, rollback],
   ...[start, watch, redrive, status, report],
 ] as unknown as [Command, ...Command[]];

@@ -32,7 +32,7 @@ import { alignedTable } from '../summary.ts';
 import { printRun } from './migrate.ts';
 
 const { schema, shardBytes, index, layout } = selectionOptions;
-const { store, run, onReject, sampleSize, tune, instanceMemory, takeOver } = runOptions;
+const { store, run, sampleSize, tune, instanceMemory, takeOver } = runOptions;
 const options = {
   source: place('FILE.jsonl, folder or s3://BUCKET/PREFIX with JSON lines, gzip and zstd too', {
     required: true,
@@ -59,7 +59,12 @@ const options = {
     ['cosine', 'l2', 'ip'],
     'how a collection is searched that nothing is known of; cosine by default',
   ),
-  ...{ schema, index, layout, shardBytes, store, run, onReject, sampleSize, tune, instanceMemory, takeOver },
+  ...{ schema, index, layout, shardBytes, store, run, sampleSize, tune, instanceMemory, takeOver },
+  // What repairs a record is the exporter, which these have gone past.
+  onReject: oneOf(
+    ['fail', 'quarantine'],
+    'when a record cannot arrive: publish nothing (default), or the rest',
+  ),
   ...outputOptions,
 };
 

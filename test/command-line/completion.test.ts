@@ -29,7 +29,7 @@ describe('completion', () => {
     assert.deepEqual(await offered('mi'), ['migrate']);
     assert.deepEqual(await offered('sch'), ['schema']);
     assert.deepEqual(await offered('tune', '--re'), ['--restore', '--reindex']);
-    assert.deepEqual(await offered('migrate', '--on-reject', ''), ['fail', 'quarantine']);
+    assert.deepEqual(await offered('migrate', '--on-reject', ''), ['fail', 'quarantine', 'repair']);
     assert.deepEqual(await offered('completion', 'f'), ['fish']);
   });
 

@@ -197,6 +197,37 @@ describe('files', () => {
     assert.equal(await count('pages.documents'), 5);
   });
 
+  it('once imported are searched through the function of the guide, and as Chroma answers', async () => {
+    const search = (...args: string[]) =>
+      runJsonCommand(['search', '--target', postgres.url, '--collection', 'docs', ...args]);
+    const { json } = await search('--like', 'record-7', '--limit', '3', '--compare', '--source', chroma.url);
+    const { matches, chroma: theirs } = json as unknown as Record<'matches' | 'chroma', { id: string }[]>;
+    assert.deepEqual(
+      matches.map(({ id }) => id),
+      theirs.map(({ id }) => id),
+    );
+    assert.equal(matches[0]?.id, 'record-7');
+    const held = await search(
+      '--like',
+      'record-7',
+      '--where',
+      '{"chunk_index": 9}',
+      '--min-similarity',
+      '-1',
+      '--limit',
+      '30',
+    );
+    const found = (held.json as unknown as { matches: { metadata: { chunk_index: number } }[] }).matches;
+    assert.equal(found.length, 30);
+    assert.ok(found.every(({ metadata }) => metadata.chunk_index === 9));
+    const text = await search('what is this?');
+    assert.equal(text.code, 2);
+    assert.match(
+      text.stderr,
+      /embeds .*: (npm install @chroma-core|search with --vector)|search with --vector FILE or --like ID/,
+    );
+  });
+
   it('of COPY bytes are a run whose export is done, searches of Chroma included', async () => {
     const { code, stderr } = await runJsonCommand([
       ...[
