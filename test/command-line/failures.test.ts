@@ -225,7 +225,7 @@ describe('the program', { concurrency: 4 }, () => {
       'what is missing',
       ['migrate'],
       2,
-      /^--source is missing: .*\nTry chroma-to-pgvector migrate --help\.\n$/,
+      /^--source or --config is missing: .*\nTry chroma-to-pgvector migrate --help\.\n$/,
     ],
   ];
   for (const [what, args, code, says] of cases)
