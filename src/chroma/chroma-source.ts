@@ -5,14 +5,16 @@ import { type Page, scanPage } from './scan-page.ts';
 
 /** What the program needs of each answer of Chroma's API; anybody may stand at the address. */
 const Version = z.union([z.string(), z.number()]);
+/** Chroma takes no other characters than letters, digits, dots and dashes; Postgres would take all but these. */
+const Name = z.string().refine((name) => name.isWellFormed() && !name.includes('\0'));
 const Identity = z.object({
   tenant: z.string().nullish(),
   databases: z.array(z.string()).nullish(),
 });
-const Database = z.object({ name: z.string() });
+const Database = z.object({ name: Name });
 const Collection = z.object({
   id: z.guid(),
-  name: z.string(),
+  name: Name,
   dimension: z.int().min(0).nullish().default(null),
   metadata: z.record(z.string(), z.unknown()).nullish().default(null),
   configuration_json: z.unknown().optional(),

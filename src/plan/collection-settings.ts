@@ -45,7 +45,10 @@ export function collectionSettings(
 function embeddingModel(embeddingFunction: Record<string, unknown>): string | null {
   const config = asObject(embeddingFunction.config);
   const named = [config.model_name, config.model, config.modelName, embeddingFunction.name];
-  return named.find((name): name is string => typeof name === 'string' && name !== '') ?? null;
+  const isName = (name: unknown): name is string =>
+    // Postgres holds no others.
+    typeof name === 'string' && name !== '' && name.isWellFormed() && !name.includes('\0');
+  return named.find(isName) ?? null;
 }
 
 const asSpace = (value: unknown): Space | undefined => SPACES.find((space) => space === value);

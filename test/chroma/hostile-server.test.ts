@@ -161,7 +161,11 @@ describe('an answer that is JSON but not what the API says', () => {
   const wrong: [string, (chroma: ChromaSource) => Promise<unknown>, unknown[]][] = [
     ['the version', (chroma) => chroma.version(), [null, {}, []]],
     ['the tenant', (chroma) => chroma.ownTenant(), [null, [], { tenant: 7 }]],
-    ['databases', (chroma) => chroma.databases('t'), [null, {}, [null], [{}], [{ name: 7 }]]],
+    [
+      'databases',
+      (chroma) => chroma.databases('t'),
+      [null, {}, [null], [{}], [{ name: 7 }], [{ name: 'a\0b' }], [{ name: '\ud800' }]],
+    ],
     [
       'collections',
       (chroma) => chroma.collections('t', 'd'),

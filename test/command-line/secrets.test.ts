@@ -17,6 +17,13 @@ import { startGate, type TestServer } from './servers.ts';
 const USER_PASSWORD = 'basic-Pa55-of-the-source';
 const TOKEN = 'token-4711-of-the-source';
 const FILE_TOKEN = 'token-0815-in-a-file';
+/** What a shell may hold beside: a store's credentials, which functions are given, and what is none of their business. */
+const ENVIRONMENT = {
+  AWS_ACCESS_KEY_ID: 'access-key-of-nobody',
+  AWS_SECRET_ACCESS_KEY: 'secret-key-of-a-bucket',
+  AWS_SESSION_TOKEN: 'session-token-of-a-bucket',
+  OPENAI_API_KEY: 'key-of-something-else',
+};
 const BASIC = Buffer.from(`reader:${USER_PASSWORD}`).toString('base64');
 
 describe('secrets', () => {
@@ -24,14 +31,20 @@ describe('secrets', () => {
   let gate: TestServer;
   let postgres: TestPostgres;
   let folder: string;
+  /** Where the commands leave what is temporary. */
+  let temporary: string;
   let target: string;
   let secrets: string[];
   const commandLines = new Set<string>();
   let said = '';
 
   /** Runs a command and keeps what it says, and what `ps` shows of it and its children meanwhile. */
-  async function run(args: string[]): Promise<number | null> {
-    const { process: child, finished } = startCommand([...args, '--verbose']);
+  async function run(args: string[], environment: Record<string, string> = {}): Promise<number | null> {
+    const { process: child, finished } = startCommand([...args, '--verbose'], {
+      ...ENVIRONMENT,
+      TMPDIR: temporary,
+      ...environment,
+    });
     const look = setInterval(() => {
       // Until the program runs, the arguments are those that the person has typed.
       for (const line of commandLinesOf(child.pid as number))
@@ -75,8 +88,10 @@ describe('secrets', () => {
         headers.authorization === `Basic ${BASIC}`,
     );
     target = await ownRole();
-    secrets = [USER_PASSWORD, BASIC, TOKEN, FILE_TOKEN, new URL(target).password];
+    const { password } = new URL(target);
+    secrets = [USER_PASSWORD, BASIC, TOKEN, FILE_TOKEN, password, ...Object.values(ENVIRONMENT)];
     folder = await temporaryFolder('secrets-');
+    temporary = await temporaryFolder('secrets-tmp-');
     await writeFile(join(folder, 'headers'), `x-more: ${FILE_TOKEN}\n`);
     const id = await fillCollection(chroma.url, { name: 'docs', dimension: 8, records: 200 });
     const bad = { ids: ['nul\u0000'], embeddings: [[1, 2, 3, 4, 5, 6, 7, 8]], documents: ['x'] };
@@ -84,9 +99,14 @@ describe('secrets', () => {
     const places = ['--source', source(), '--target', target, '--source-header', `x-token: ${TOKEN}`];
     const headers = ['--source-header', `@${join(folder, 'headers')}`];
     const store = ['--store', join(folder, 'store')];
-    const migrate = ['migrate', ...places, ...headers, ...store, '--run', 'discreet', '--sample-size', '1'];
-    assert.equal(await run(migrate), 1, said);
-    assert.equal(await run([...migrate, '--on-reject', 'quarantine']), 0, said);
+    const rest = [...headers, ...store, '--run', 'discreet', '--sample-size', '1'];
+    assert.equal(await run(['migrate', ...places, ...rest]), 1, said);
+    // The password from the environment, as the README advises.
+    const bare = new URL(target);
+    bare.password = '';
+    const withoutPassword = places.map((word) => (word === target ? bare.href : word));
+    const quarantine = ['migrate', ...withoutPassword, ...rest, '--on-reject', 'quarantine'];
+    assert.equal(await run(quarantine, { PGPASSWORD: password }), 0, said);
     const wrong = new URL(target);
     wrong.password = `${TOKEN}-wrong`;
     const codes = await Promise.all([
@@ -135,6 +155,14 @@ describe('secrets', () => {
     assert.ok(tables.length > 5);
     for (const { name } of tables)
       assertNone(JSON.stringify(await sql(`select to_jsonb(t)::text as row from ${name} t`)), String(name));
+  });
+
+  it('are in no file that is left elsewhere', async () => {
+    const left = (await readdir(temporary, { recursive: true, withFileTypes: true })).filter((one) =>
+      one.isFile(),
+    );
+    for (const { parentPath, name } of left)
+      assertNone(await readFile(join(parentPath, name), 'latin1'), `${parentPath}/${name}`);
   });
 
   it('are not shown by ps', () => {
