@@ -50,8 +50,10 @@ export function safeName(collection: string, bytes: number): string {
 }
 
 function safeForm(collection: string): string {
-  const led = safeName(collection, MAX_BYTES);
-  const reserved = RESERVED.has(led) || led.startsWith('pg_') || isSharedSchema(led);
+  const safe = safeName(collection, MAX_BYTES);
+  // Postgres keeps every name that begins so for itself.
+  const led = safe.startsWith('pg_') ? `c_${safe}` : safe;
+  const reserved = led !== safe || RESERVED.has(led) || isSharedSchema(led);
   // Names that end like our own working schemas would meet them.
   const working = /__(incoming|previous)$/.test(led);
   return reserved || working ? suffixed(led, { tenant: '', database: '', collection }) : led;
