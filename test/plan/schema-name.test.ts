@@ -50,8 +50,10 @@ describe('schema names', () => {
   });
 
   it('never take a schema that belongs to Postgres, to others or to the ledger', () => {
-    for (const name of ['public', 'information_schema', 'pg_catalog', 'chroma_migration', 'docs__incoming'])
+    for (const name of ['public', 'information_schema', 'pg_catalog', 'chroma_migration', 'docs__incoming']) {
       assert.notEqual(of(name)[0], name);
+      assert.doesNotMatch(of(name)[0]!, /^pg_/);
+    }
   });
 
   it('tell collections of one name in several databases apart', () => {
