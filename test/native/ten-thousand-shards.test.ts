@@ -94,6 +94,9 @@ const shardAt = (number: number, count: number): ShardItem => ({
     collectionRecords: count * RECORDS_A_SHARD,
   },
   ...{
+    content: 'rows',
+    idsHash: 'c'.repeat(64),
+    byIds: false,
     firstIdHash: 'a'.repeat(64),
     lastIdHash: 'b'.repeat(64),
     format: 'pgcopy',
