@@ -14,10 +14,10 @@ const { sourceCode, documents } = DEMO_COLLECTIONS;
 
 export const DEMO_QUERIES: readonly DemoQuery[] = [
   {
-    question: 'How does the build of an index go on when its client has died?',
+    question: 'How are the incoming tables put in the place of the live ones in one transaction?',
     schema: 'source_code',
     dimension: sourceCode.dimension,
-    expected: 'src/index-build/start-index-build.ts',
+    expected: 'src/publish/publish.ts',
   },
   {
     question: 'How is the name of a collection turned into the name of a schema?',
