@@ -137,7 +137,14 @@ export class ChromaSource {
     include: readonly Include[],
     room?: Room,
   ): Promise<Buffer> {
-    return this.#http.bytes('POST', `${collectionPath(address)}/get`, { ...selection, include }, room);
+    // Of ids too it is said how many: Chroma Cloud refuses a request that could be answered with more than it gives.
+    const limit = 'ids' in selection ? { limit: selection.ids.length } : {};
+    return this.#http.bytes(
+      'POST',
+      `${collectionPath(address)}/get`,
+      { ...selection, ...limit, include },
+      room,
+    );
   }
 
   /** The `count` nearest records of each query, with Chroma's own distances. */
