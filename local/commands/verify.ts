@@ -12,7 +12,8 @@ import type { Verification } from '../../src/verify/verification.ts';
 import { verifyLive } from '../../src/verify/verify-live.ts';
 import { serveSource } from '../chroma-folder.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
-import type { Values } from '../command-line/options.ts';
+import { kebab, UsageError, type Values } from '../command-line/options.ts';
+import { place, text } from '../command-line/values.ts';
 import { consoleLog } from '../console-log.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { verifyOutput } from '../output/schemas.ts';
@@ -30,10 +31,19 @@ import {
   targetOptions,
 } from '../source-options.ts';
 import { verificationText } from '../verification-text.ts';
+import { verifyAgainstCertificate } from '../verify-against-certificate.ts';
 
 const { collections, tenants, databases, schema } = selectionOptions;
 const options = {
-  ...{ ...readableSourceOptions, ...targetOptions, collections, tenants, databases, schema },
+  ...readableSourceOptions,
+  source: { ...readableSourceOptions.source, required: ['config', 'certificate'] },
+  ...targetOptions,
+  certificate: text(
+    'FILE',
+    'certificate.json of a run, instead of a source: whether the live tables still hold what it certifies',
+  ),
+  store: place("with --certificate: the run's store, if it is elsewhere by now; its digests name records"),
+  ...{ collections, tenants, databases, schema },
   sampleSize: runOptions.sampleSize,
   ...outputOptions,
 };
@@ -42,14 +52,17 @@ export const verify: Command<typeof options> = {
   name: 'verify',
   summary: 'compares the live tables with Chroma, record by record, at any later time',
   description:
-    'Reads every record of the collections from Chroma again and compares counts, checksums, dimensions, metadata and sampled searches with what the live tables hold. Changes nothing on either side.',
+    'Reads every record of the collections from Chroma again and compares counts, checksums, dimensions, metadata and sampled searches with what the live tables hold. Changes nothing on either side.\n\nWith --certificate no Chroma is needed: every record of the live tables is digested again and held against what a run has certified; records that differ are named as long as the run’s store is there.',
   options,
   output: verifyOutput,
   examples: [
     'chroma-to-pgvector verify --source http://localhost:8000 --target postgres://user@localhost/vectors',
     'chroma-to-pgvector verify --source http://localhost:8000 --target postgres://user@localhost/vectors --sample-size 100 --json',
+    'chroma-to-pgvector verify --certificate certificate.json --target postgres://user@localhost/vectors',
   ],
   async run(values) {
+    requireOneSide(values);
+    if (values.certificate) return verifyAgainstCertificate({ ...values, certificate: values.certificate });
     const source = await serveSource(values.source as string);
     const chroma = openSource({ ...values, source: source.url });
     const folder = await mkdtemp(join(tmpdir(), 'chroma-to-pgvector-verify-'));
@@ -72,6 +85,35 @@ export const verify: Command<typeof options> = {
     }
   },
 };
+
+/** @throws UsageError if both a certificate and what only another reading of Chroma needs were given, or neither */
+function requireOneSide(values: Values<typeof options>): void {
+  if (!values.certificate) {
+    const mistakes = [
+      ...(values.source ? [] : ['--source is missing: which Chroma shall be read again?']),
+      ...(values.store ? ['--store is that of a --certificate: leave it away, or pass one'] : []),
+    ];
+    if (mistakes.length > 0) throw new UsageError(mistakes);
+    return;
+  }
+  // The application's configuration may name a Chroma server, which is then not asked.
+  const given = (name: keyof typeof options) =>
+    values[name] !== undefined && !(name === 'source' && values.config);
+  const mistakes = OF_A_SOURCE.filter(given).map(
+    (name) => `--${kebab(name)} is not understood together with --certificate, which says what is compared`,
+  );
+  if (mistakes.length > 0) throw new UsageError(mistakes);
+}
+
+const OF_A_SOURCE = [
+  'source',
+  'sourceCa',
+  'collections',
+  'tenants',
+  'databases',
+  'schema',
+  'sampleSize',
+] as const;
 
 async function verifyAll(
   values: Values<typeof options>,

@@ -5,6 +5,7 @@ import { LAYOUTS, MigrationInput, SPACES } from '../../src/contract.ts';
 import type { Estimate } from '../../src/plan/cost.ts';
 import type { RolledBack } from '../../src/publish/rollback.ts';
 import type { Verification } from '../../src/verify/verification.ts';
+import type { CertificateFinding } from '../../src/verify/verify-certificate.ts';
 import type { Look } from '../aws/look.ts';
 import type { Tuned } from '../commands/tune.ts';
 import type { runJson } from '../summary.ts';
@@ -46,7 +47,9 @@ export const runOutput: z.ZodType<ReturnType<typeof runJson>> = z.object({
         })
         .nullable()
         .describe('With --update-existing: by what Chroma differed from the live tables'),
-      checksum: z.object({ source: checksum.nullable(), target: checksum.nullable() }),
+      checksum: z.object({
+        ...{ source: checksum.nullable(), store: checksum.nullable(), target: checksum.nullable() },
+      }),
       recallAt10: share.nullable(),
       indexes: z.array(z.string()),
       published: z.boolean(),
@@ -147,7 +150,8 @@ const verification: z.ZodType<Verification> = z.object({
     ...{ source: count, planned: count, loaded: count, rejected: count, vanished: count, target: count },
   }),
   dimension: z.object({ source: count.nullable(), target: count.nullable() }),
-  checksum: z.object({ source: checksum, target: checksum }),
+  checksum: z.object({ source: checksum, store: checksum.nullable(), target: checksum }),
+  stored: z.array(z.object({ number: count, checksum: checksum.nullable() })),
   mismatches: z.array(z.string()),
   differing: z.object({
     ...{ missing: z.array(z.string()), unexpected: z.array(z.string()), changed: z.array(z.string()) },
@@ -163,7 +167,26 @@ const verification: z.ZodType<Verification> = z.object({
   }),
   indexes: z.array(z.string()),
 });
-export const verifyOutput = z.object({ collections: z.array(verification) });
+const idsOfKind = z.array(z.string()).describe('At most a hundred');
+const finding: z.ZodType<CertificateFinding> = z.object({
+  ...{ collection: z.string(), schema: z.string(), verified: z.boolean() },
+  records: z.object({ certified: count.nullable(), found: count.nullable() }),
+  checksum: z.object({ certified: checksum.nullable(), found: checksum.nullable() }),
+  differing: z
+    .object({ missing: idsOfKind, unexpected: idsOfKind, changed: idsOfKind })
+    .nullable()
+    .describe('null if no record differs, or if the run’s store is not there to name them'),
+  mismatches: z.array(z.string()),
+});
+export const certificateOutput = z
+  .object({
+    certificate: z.object({
+      ...{ run: z.string(), status: z.enum(['succeeded', 'failed']), issuedAt: z.iso.datetime() },
+    }),
+    collections: z.array(finding),
+  })
+  .describe('With --certificate');
+export const verifyOutput = z.union([z.object({ collections: z.array(verification) }), certificateOutput]);
 
 export const rollbackOutput: z.ZodType<RolledBack> = z.object({
   ...{ collection: z.string(), schema: z.string(), run: z.string() },

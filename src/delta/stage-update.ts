@@ -7,6 +7,7 @@ import type { Database } from '../postgres/database.ts';
 import { shardsOf } from '../postgres/ledger.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
+import { storedChecksums } from '../verify/stored-checksums.ts';
 import type { Verification } from '../verify/verification.ts';
 import { stageExpected } from './expected.ts';
 
@@ -36,12 +37,14 @@ export async function stageUpdate(
         `${staged.records} digests of Chroma's records are staged (checksum ${staged.checksum}) and should be ${source.records} (${source.checksum}).`,
       );
     const expected = await stageExpected(client, schema, options.deleteMissing);
-    await store.write(keys.expected(run, schema), Readable.from(expectedDigests(client, schema)));
+    const digests = keys.expected(run, schema);
+    await store.write(digests, Readable.from(expectedDigests(client, schema)));
+    const stored = (await storedChecksums(store, [digests])).get(digests) ?? null;
     return {
       ...found,
       ...{ mismatches, verified: mismatches.length === 0 },
       records: { ...found.records, target: expected.records },
-      checksum: { source: expected.checksum, target: expected.checksum },
+      checksum: { source: expected.checksum, store: stored, target: expected.checksum },
     };
   });
 }

@@ -69,13 +69,14 @@ export interface RepairedRow {
   rowId: string;
   /** The record's id as the list of rejects has it. */
   id: string;
+  shard: number;
   digest: string;
 }
 
 /** Rows of repaired records that a run put into a schema's tables. */
 export async function repairedRows(client: pg.Client, run: string, schema: string): Promise<RepairedRow[]> {
   const { rows } = await client.query<RepairedRow>(
-    `select row_id as "rowId", source_id as id, digest::text
+    `select row_id as "rowId", source_id as id, shard, digest::text
        from chroma_migration.rejects where run = $1 and schema = $2 and repair is not null`,
     [run, schema],
   );

@@ -2,7 +2,7 @@ import { type Account, accountsByUrgency, type Totals } from './account.ts';
 import { type Content, clip, html, type Markup } from './html-markup.ts';
 import { count, counted, NOT_KNOWN } from './html-numbers.ts';
 import { longTable } from './html-table.ts';
-import type { RunReport } from './report.ts';
+import type { CollectionReport, RunReport } from './report.ts';
 
 /** "Did it work?": each record of the source is loaded, rejected or vanished, and both sides have the same checksum. */
 export function account(report: RunReport, totals: Totals): Markup {
@@ -27,13 +27,14 @@ function summary({ collections }: RunReport, { verdicts, unexplained }: Totals):
 function accountTable(accounts: Account[], totals: Totals): Content {
   return longTable({
     caption:
-      'Records of each collection. A checksum is the sum of all records’ digests (id, document, uri, metadata and every bit of the vector), taken once from what Chroma sent and once from what the tables hold.',
+      'Records of each collection. A checksum is the sum of all records’ digests (id, document, uri, metadata and every bit of the vector), taken from what Chroma sent, from what lies in the store and from what the tables hold. certificate.json beside this page has them of each shard.',
     columns: [
       { name: 'Collection' },
       { name: 'In Chroma', kind: 'number' },
       { name: 'Loaded', kind: 'number' },
       { name: 'Rejected', kind: 'number' },
       { name: 'Vanished', kind: 'number' },
+      { name: 'Unexplained', kind: 'number' },
       { name: 'In Postgres', kind: 'number' },
       { name: 'Checksum, Chroma', kind: 'checksum' },
       { name: 'Checksum, Postgres', kind: 'checksum' },
@@ -47,6 +48,7 @@ function accountTable(accounts: Account[], totals: Totals): Content {
       count(totals.loaded),
       count(totals.rejected),
       count(totals.vanished),
+      count(totals.unexplained),
       totals.target === null ? '–' : count(totals.target),
       '',
       '',
@@ -62,7 +64,7 @@ function accountTable(accounts: Account[], totals: Totals): Content {
 /** A row is about 600 bytes: 500 of them keep the page well under a megabyte. */
 const MOST_ROWS = 500;
 
-function row({ collection, source, target, verdict }: Account): Content[] {
+function row({ collection, source, target, unexplained, verdict }: Account): Content[] {
   const { plan, loaded, rejected, vanished, checksum, published } = collection;
   return [
     [clip(plan.collection, 160), html`<small>schema ${plan.schema}</small>`],
@@ -70,12 +72,16 @@ function row({ collection, source, target, verdict }: Account): Content[] {
     count(loaded),
     rejected > 0 ? html`<span class="bad">${count(rejected)}</span>` : '0',
     count(vanished),
+    unexplained === 0 ? '0' : html`<span class="bad">${count(unexplained)}</span>`,
     target === null ? '–' : count(target),
-    checksum.source ?? NOT_KNOWN,
+    [checksum.source ?? NOT_KNOWN, html`<small>store: ${storeChecksum(checksum)}</small>`],
     checksum.target ?? NOT_KNOWN,
     html`<span>${VERDICTS[verdict]}<small>${published ? 'published' : 'not published'}</small></span>`,
   ];
 }
+
+const storeChecksum = ({ source, store }: CollectionReport['checksum']): string =>
+  store === null ? 'not known' : store === source ? 'the same' : store;
 
 const VERDICTS: Record<Account['verdict'], Markup> = {
   equal: html`<span class="good">Equal</span>`,

@@ -46,7 +46,7 @@ function page(title: string, top: Markup, main: Markup[]): string {
 <a class="skip" href="#main">To the figures</a>
 ${top}<main id="main">
 ${main}</main>
-<footer><p>Made by chroma-to-pgvector. The same figures for machines are in report.json beside this file.</p></footer>
+<footer><p>Made by chroma-to-pgvector. The same figures for machines are in report.json beside this file, and in certificate.json those that can be checked again at any later time.</p></footer>
 </div>
 </body>
 </html>

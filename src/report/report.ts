@@ -37,7 +37,7 @@ export interface CollectionReport {
   changes: SourceChanges | null;
   /** Of a run that updates live tables: by what they differed; null of any other. */
   delta: DeltaReport | null;
-  checksum: { source: string | null; target: string | null };
+  checksum: { source: string | null; store: string | null; target: string | null };
   verification: Verification | null;
   indexes: string[];
   published: boolean;

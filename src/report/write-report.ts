@@ -7,7 +7,7 @@ import {
   type WriteReportOutput,
 } from '../contract.ts';
 import { type Delta, readDelta } from '../delta/differences.ts';
-import { MigrationError, StoreRefused } from '../errors.ts';
+import { MigrationError, StoreRefused, VerificationFailed } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { readPlan } from '../plan/plan-file.ts';
 import { collectionSchema } from '../postgres/collection-schema.ts';
@@ -20,6 +20,7 @@ import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import type { SourceChanges } from '../verify/source-changes.ts';
 import type { Verification } from '../verify/verification.ts';
+import { certificateOf, certificateText } from './certificate.ts';
 import { renderReportHtml } from './html.ts';
 import { coveredSeconds } from './intervals.ts';
 import type { CollectionReport, DeltaReport, ParameterReport, RunReport, ShardReport } from './report.ts';
@@ -36,7 +37,7 @@ const READS_AT_A_TIME = 16;
 
 /**
  * Gathers what ledger and store know of a run, ends the run in the ledger, and writes its report as JSON and
- * HTML. A run that failed early, or whose database is away, gets the report of what is known.
+ * HTML, and its certificate. A run that failed early, or whose database is away, gets the report of what is known.
  */
 export async function writeReport(
   context: ReportContext,
@@ -47,6 +48,7 @@ export async function writeReport(
   const reportKey = keys.reportJson(run);
   const htmlKey = keys.reportHtml(run);
   await context.store.writeText(reportKey, `${JSON.stringify(report, null, 2)}\n`);
+  await context.store.writeText(keys.certificate(run), certificateText(certificateOf(report)));
   await context.store.writeText(htmlKey, renderReportHtml(report), 'text/html; charset=utf-8');
   context.log.info('report written', { run, status: report.status, report: context.store.urlOf(htmlKey) });
   return { run, reportKey, htmlKey, report, htmlUrl: context.store.urlOf(htmlKey) };
@@ -59,7 +61,7 @@ export async function collectReport(
 ): Promise<RunReport> {
   const { run, status } = input;
   const plan = await asFarAsWhole(status, readPlan(store, run));
-  const ledger = await readLedger(database, log, input);
+  const ledger = await readLedger(database, log, input, plan);
   const finishedAt = new Date().toISOString();
   const startedAt = ledger?.startedAt ?? plan?.createdAt ?? finishedAt;
   const shardsOf = Map.groupBy(ledger?.shards ?? [], ({ schema }) => schema);
@@ -89,6 +91,7 @@ export async function collectReport(
       ...replaced(ledger),
       ...repaired(ledger),
       ...collections.flatMap(outsideOfIndexes),
+      ...lostDigests(collections),
       ...writtenMeanwhile(collections),
     ],
     collections,
@@ -124,10 +127,12 @@ async function readLedger(
   database: Database,
   log: Log,
   { run, status, error }: WriteReportInput,
+  plan: Plan | null,
 ): Promise<RunLedger | null> {
   try {
     return await database.withClient(`report ${run}`, async (client) => {
       const ledger = await readRunLedger(client, run, REJECTS_LISTED);
+      if (ledger && plan && status === 'succeeded') requireExplained(plan, ledger);
       if (ledger) await endRun(client, run, status, error ?? null);
       return ledger;
     });
@@ -136,6 +141,20 @@ async function readLedger(
     log.warn('the ledger could not be read for the report', { run, reason: unavailable.message });
     return null;
   }
+}
+
+/** @throws VerificationFailed if a run is about to succeed without having accounted for every id */
+function requireExplained({ run, collections }: Plan, { shards }: RunLedger): void {
+  const shardsOf = Map.groupBy(shards, ({ schema }) => schema);
+  const planned = collections.reduce((sum, { records }) => sum + records, 0);
+  const explained = collections.reduce((sum, { schema }) => {
+    const { loaded, rejected, vanished } = accountOfShards(shardsOf.get(schema) ?? []);
+    return sum + loaded + rejected + vanished;
+  }, 0);
+  if (planned === explained) return;
+  throw new VerificationFailed(
+    `Of the ${planned} ids that run "${run}" listed, the ledger accounts for ${explained}: go on with --run ${run}.`,
+  );
 }
 
 /** A report on a run that failed because its store has lost something is still a report. */
@@ -169,6 +188,7 @@ async function collectionReport(
     changes,
     checksum: {
       source: verification?.checksum.source ?? null,
+      store: verification?.checksum.store ?? null,
       // Of live tables it is what they held when their update was committed.
       target: (update?.updatesLive ? update.targetChecksum : verification?.checksum.target) ?? null,
     },
@@ -195,6 +215,16 @@ function outsideOfIndexes({ plan, verification, indexes }: CollectionReport): st
         `${zeros} records of collection "${collection}" have zero vectors: they are in the table, and a cosine index does not hold them, so no search through it finds them.`,
       ];
 }
+
+/** What the store holds is not what was loaded: the tables are as they should be, a later check names less. */
+const lostDigests = (collections: readonly CollectionReport[]): string[] =>
+  collections
+    .filter(({ verification: one, checksum }) => one?.verified && checksum.store !== checksum.source)
+    .slice(0, CHANGED_NAMED)
+    .map(
+      ({ plan }) =>
+        `The store has other digests of collection "${plan.collection}" than those that were loaded, or none: its tables are verified, but a later check of the certificate cannot name their records.`,
+    );
 
 const repaired = (ledger: RunLedger | null): string[] =>
   ledger && ledger.repaired > 0

@@ -16,7 +16,10 @@ export interface Verification {
     target: number;
   };
   dimension: { source: number | null; target: number | null };
-  checksum: { source: string; target: string };
+  /** `store`: of the digests that lie in the store and of the repaired records'; null if it has lost some. */
+  checksum: { source: string; store: string | null; target: string };
+  /** The same of each shard of the run. */
+  stored: { number: number; checksum: string | null }[];
   /** One sentence for each thing that is not as it should be; empty if verified. */
   mismatches: string[];
   /** Records that differ, at most 100 of each kind, named by their Chroma id where it is known. */

@@ -24,6 +24,7 @@ import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { compareSearches, distancesDiffer } from './compare-searches.ts';
 import { findDiffering } from './find-differing.ts';
+import { storedChecksums, sumOfKnown } from './stored-checksums.ts';
 import type { Verification } from './verification.ts';
 
 export interface VerifyContext {
@@ -40,6 +41,8 @@ export interface Expected {
   loaded: number;
   rejected: number;
   vanished: number;
+  /** Numbers of all shards that were read. */
+  read: readonly number[];
   /** What the tables that are looked at must hold. */
   rows: ExpectedRows;
 }
@@ -99,6 +102,7 @@ async function expectedOf(
     return {
       ...{ plan, collection, update, target: await tablesOf(client, run, schema) },
       ...accountOfShards(shards),
+      read: shards.map(({ number }) => number),
       rows:
         update.updatesLive && update.published
           ? {
@@ -130,7 +134,7 @@ function rowsOf(run: string, schema: string, shards: readonly LoadedShard[]): Om
  */
 export async function inspect(
   { database, store, log }: VerifyContext,
-  { plan, collection, loaded, rejected, vanished, rows }: Expected,
+  { plan, collection, loaded, rejected, vanished, read, rows }: Expected,
   target: string,
 ): Promise<Verification> {
   const startedAt = new Date().toISOString();
@@ -153,7 +157,8 @@ export async function inspect(
       ...{ loaded, rejected, vanished },
       target: found.records,
     };
-    const checksum = { source: rows.checksum, target: found.checksum };
+    const stored = await storedOf(store, run, schema, { read, rows });
+    const checksum = { source: rows.checksum, store: stored.store, target: found.checksum };
     const equal = found.records === rows.records && found.checksum === rows.checksum;
     const unlike = equal
       ? { missing: [], unexpected: [], changed: [] }
@@ -167,10 +172,31 @@ export async function inspect(
       ...{ run, schema, collection: collection.collection, verified: mismatches.length === 0 },
       ...{ startedAt, finishedAt: new Date().toISOString() },
       ...finding,
-      mismatches,
+      ...{ stored: stored.shards, mismatches },
       indexes: await validIndexes(client, layout, target),
     };
   });
+}
+
+/** What the digests in the store come to: of what the tables must hold, and of each shard. */
+async function storedOf(
+  store: ShardStore,
+  run: string,
+  schema: string,
+  { read, rows }: Pick<Expected, 'read' | 'rows'>,
+): Promise<{ store: string | null; shards: Verification['stored'] }> {
+  const keyOf = (number: number) => keys.digests(run, schema, number);
+  const sums = await storedChecksums(store, [...rows.digests, ...read.map(keyOf)]);
+  const repaired = Map.groupBy(rows.repaired, ({ shard }) => shard);
+  const sumOf = (objects: readonly string[], more: readonly RepairedRow[]) =>
+    sumOfKnown([...objects.map((key) => sums.get(key) ?? null), ...more.map(({ digest }) => digest)]);
+  return {
+    store: sumOf(rows.digests, rows.repaired),
+    shards: read.map((number) => ({
+      number,
+      checksum: sumOf([keyOf(number)], repaired.get(number) ?? []),
+    })),
+  };
 }
 
 const searchTarget = (collection: CollectionPlan, schema: string) => ({

@@ -100,7 +100,7 @@ async function verifyOne(
     repaired: [],
   };
   const account = { loaded, rejected: total('rejected'), vanished: total('vanished') };
-  return inspect(context, { plan, collection, ...account, rows }, schema);
+  return inspect(context, { plan, collection, ...account, read: numbers, rows }, schema);
 }
 
 /**

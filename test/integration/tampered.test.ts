@@ -1,10 +1,13 @@
 /** Nothing that differs from what Chroma said goes unnoticed, be it one bit. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type pg from 'pg';
+import { certificateOutput } from '../../local/output/schemas.ts';
 import { VerificationFailed } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import { type Database, openDatabase } from '../../src/postgres/database.ts';
+import { keys } from '../../src/store/keys.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { verifyCollection } from '../../src/verify/verify-collection.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
@@ -13,6 +16,7 @@ import { runCommand, runJsonCommand } from '../fixtures/command-line.ts';
 import { executeUntil } from '../fixtures/execution.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
 import { assertArrived } from '../fixtures/oracle.ts';
+import { assertPublished } from '../fixtures/output-schema.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
@@ -120,6 +124,10 @@ describe('tampered tables', () => {
     const verifyLive = () => runCommand(['verify', '--source', chroma.url, '--target', postgres.url]);
     const sound = await verifyLive();
     assert.equal(sound.code, 0, sound.stdout + sound.stderr);
+    await statement(
+      `create table sound_documents as table docs.documents;
+       create table sound_embeddings as table docs.embeddings`,
+    );
 
     await statement(TAMPERINGS['the last bit of a component']!('docs'));
     await statement(`delete from docs.documents where source_id = 'record-7'`);
@@ -127,6 +135,38 @@ describe('tampered tables', () => {
     assert.equal(tampered.code, 1);
     assert.match(tampered.stdout + tampered.stderr, /changed: "record-42"/);
     assert.match(tampered.stdout + tampered.stderr, /missing: "?record-7"?|missing: "/);
+  });
+
+  it('are told by the run’s certificate without Chroma, by name as long as the store is there', async () => {
+    await chroma.stop();
+    const certificate = join(store, keys.certificate(run));
+    const check = (...more: string[]) =>
+      runCommand(['verify', '--certificate', certificate, '--target', postgres.url, '--json', ...more]);
+    const named = await check();
+    assert.equal(named.code, 1, named.stderr);
+    assertPublished(certificateOutput, JSON.parse(named.stdout));
+    const [finding] = JSON.parse(named.stdout).collections;
+    assert.deepEqual(finding.records, { certified: 600, found: 599 });
+    assert.deepEqual(finding.differing, { missing: ['record-7'], unexpected: [], changed: ['record-42'] });
+
+    const elsewhere = await check('--store', await temporaryFolder('empty-'));
+    assert.equal(elsewhere.code, 1, elsewhere.stderr);
+    const [unnamed] = JSON.parse(elsewhere.stdout).collections;
+    assert.equal(unnamed.differing, null);
+    assert.match(unnamed.mismatches.join(' '), /599 records .* certified were 600 .*cannot be named/);
+  });
+
+  it('are as the certificate says once they hold again what was verified', async () => {
+    await statement(
+      `truncate docs.embeddings, docs.documents;
+       insert into docs.documents select * from sound_documents;
+       insert into docs.embeddings select * from sound_embeddings`,
+    );
+    const { code, stdout, stderr } = await runCommand([
+      ...['verify', '--certificate', join(store, keys.certificate(run)), '--target', postgres.url],
+    ]);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /docs +as certified +600 of 600 +equal/);
   });
 
   const migrate = () =>

@@ -1,0 +1,41 @@
+import pMap from 'p-map';
+import { addChecksums } from '../copy/digest.ts';
+import { DIGEST_RECORD_BYTES } from '../copy/digest-rows.ts';
+import { ObjectMissing, type ShardStore } from '../store/store.ts';
+
+const READS_AT_A_TIME = 4;
+
+/** Sums modulo 2^64, decimal, of the digests in objects of the store, by key; null of one that is not there. */
+export async function storedChecksums(
+  store: ShardStore,
+  objects: Iterable<string>,
+): Promise<Map<string, string | null>> {
+  const sums = await pMap(new Set(objects), async (key) => [key, await storedChecksum(store, key)] as const, {
+    concurrency: READS_AT_A_TIME,
+  });
+  return new Map(sums);
+}
+
+async function storedChecksum(store: ShardStore, key: string): Promise<string | null> {
+  try {
+    let sum = 0n;
+    let rest: Buffer = Buffer.alloc(0);
+    for await (const piece of await store.readPieces(key)) {
+      const bytes = Buffer.concat([rest, piece]);
+      let at = 0;
+      for (; at + DIGEST_RECORD_BYTES <= bytes.length; at += DIGEST_RECORD_BYTES)
+        sum += bytes.readBigUInt64BE(at + 16);
+      rest = bytes.subarray(at);
+    }
+    return BigInt.asUintN(64, sum).toString();
+  } catch (error) {
+    if (error instanceof ObjectMissing) return null;
+    throw error;
+  }
+}
+
+/** Their sum; null if one of them is not known. */
+export function sumOfKnown(checksums: readonly (string | null)[]): string | null {
+  const known = checksums.filter((checksum) => checksum !== null);
+  return known.length < checksums.length ? null : addChecksums(known);
+}
