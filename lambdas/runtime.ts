@@ -14,6 +14,9 @@
  *                on AWS: the instance's disk at least, and the group that a function may change
  */
 import { readFileSync } from 'node:fs';
+import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger';
+import type { LogAttributes, UnformattedAttributes } from '@aws-lambda-powertools/logger/types';
+import type { Metrics } from '@aws-lambda-powertools/metrics';
 import { isServer, type RecordSource } from '../src/chroma/record-source.ts';
 import { InvalidInput } from '../src/errors.ts';
 import { FilesSource } from '../src/files/files-source.ts';
@@ -30,15 +33,40 @@ const required = (name: string): string => {
   return value;
 };
 
-/** JSON lines on standard output, as CloudWatch Logs Insights reads them. */
+/** Lambda's own word on itself; the local runner says no such thing. */
+const onLambda = settings.AWS_EXECUTION_ENV?.startsWith('AWS_Lambda_') ?? false;
+
+/** One JSON object a line, its fields beside the message: what metric filters, Logs Insights and the local runner read. */
+class Lines extends LogFormatter {
+  override formatAttributes(
+    { logLevel, message, xRayTraceId }: UnformattedAttributes,
+    fields: LogAttributes,
+  ): LogItem {
+    const line = { level: logLevel.toLowerCase(), message, xray_trace_id: xRayTraceId };
+    return new LogItem({ attributes: line }).addAttributes(fields);
+  }
+}
+
+/** Its keys are those of the present invocation: see step.ts. */
+export const logger = new Logger({ logFormatter: new Lines() });
+
 export const log: Log = {
-  info: (message, fields) => write('info', message, fields),
-  warn: (message, fields) => write('warn', message, fields),
+  info: (message, fields = {}) => logger.info(message, fields),
+  warn: (message, fields = {}) => logger.warn(message, fields),
 };
 
-function write(level: string, message: string, fields?: Record<string, unknown>): void {
-  process.stdout.write(`${JSON.stringify({ level, message, ...fields })}\n`);
-}
+/** Loaded where X-Ray listens and nowhere else. Calls are not traced one by one: a shard makes hundreds of them. */
+export const tracer = onLambda
+  ? new (await import('@aws-lambda-powertools/tracer')).Tracer({ captureHTTPsRequests: false })
+  : null;
+
+/** How long Chroma took for each answer since the last call, in milliseconds. */
+export const takeChromaAnswers = (): number[] => chromaAnswers.splice(0);
+const chromaAnswers: number[] = [];
+
+/** What becomes CloudWatch's figures; null where nobody turns lines into figures. */
+export const openMetrics = async (): Promise<Metrics | null> =>
+  onLambda ? new (await import('@aws-lambda-powertools/metrics')).Metrics() : null;
 
 export const openStore = (): Promise<ShardStore> =>
   openStoreAt(required('STORE_URL'), {
@@ -53,6 +81,7 @@ export async function openChroma(): Promise<RecordSource> {
   const headers = await chromaHeaders();
   return new ChromaSource({
     url,
+    onAnswer: (milliseconds) => chromaAnswers.push(milliseconds),
     ...(headers ? { headers } : {}),
     ...(settings.CHROMA_CA_FILE ? { ca: readFileSync(settings.CHROMA_CA_FILE, 'utf8') } : {}),
   });

@@ -61,6 +61,7 @@ function bundle(folder: string): void {
     // A stack trace shows names and lines; the sources themselves would be most of the upload.
     sourcesContent: false,
     loader: { '.sql': 'text' },
+    alias: { 'cls-hooked/context': join(lambdas, 'one-context.ts') },
     // CommonJS packages call require for Node's own modules, which an ES module does not have.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
     external: [

@@ -1,11 +1,14 @@
-import { Stack } from 'aws-cdk-lib';
-import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { StepFunction } from './step-function.ts';
+import { metricNamespace, type StepFunction } from './step-function.ts';
 import type { Steps } from './steps.ts';
 
-/** What the functions say in their logs, as figures. A shard that was done already counts once only. */
+/**
+ * What the functions say in their logs, as figures. A shard that was done already counts once only. Chroma's answers
+ * are figures from the start (lambdas/step.ts), one value an answer: a filter would take one a line, and percentiles
+ * need all.
+ */
 export class MigrationMetrics extends Construct {
   readonly recordsExported: cloudwatch.Metric;
   readonly recordsImported: cloudwatch.Metric;
@@ -13,6 +16,8 @@ export class MigrationMetrics extends Construct {
   readonly shardsImported: cloudwatch.Metric;
   readonly shardsUnfinished: cloudwatch.Metric;
   readonly recordsRejected: cloudwatch.Metric;
+  /** Milliseconds of each page that an export asked for. */
+  readonly chromaAnswer: cloudwatch.Metric;
 
   constructor(scope: Construct, id: string, steps: Steps) {
     super(scope, id);
@@ -22,6 +27,11 @@ export class MigrationMetrics extends Construct {
     this.shardsExported = this.#sum('ShardsExported', exportShard, 'shard exported', '1');
     this.shardsImported = this.#sum('ShardsImported', importShard, 'shard imported', '1');
     this.recordsRejected = this.#sum('RecordsRejected', exportShard, 'shard exported', '$.rejected');
+    this.chromaAnswer = new cloudwatch.Metric({
+      namespace: metricNamespace(this),
+      metricName: 'ChromaAnswer',
+      dimensionsMap: { service: 'export-shard' },
+    });
     this.shardsUnfinished = this.#filter(
       'ShardsUnfinished',
       findUnfinishedShards,
@@ -44,8 +54,7 @@ export class MigrationMetrics extends Construct {
     metricValue: string,
   ): logs.MetricFilter {
     return step.logGroup.addMetricFilter(name, {
-      // Each stack has figures of its own.
-      metricNamespace: `ChromaToPgvector/${Stack.of(this).stackName}`,
+      metricNamespace: metricNamespace(this),
       metricName: name,
       filterPattern,
       metricValue,

@@ -38,18 +38,23 @@ export class Observability extends Construct {
   }
 
   #progress(): cloudwatch.IWidget[] {
-    const { recordsExported, recordsImported, shardsExported, shardsImported, shardsUnfinished } =
-      this.#metrics;
+    const done = this.#metrics;
     const { exportShard, importShard } = this.#props.steps;
     return [
-      graph('Records a second', [rate(recordsExported, 'exported'), rate(recordsImported, 'imported')]),
-      graph('Shards', [
-        shardsExported.with({ label: 'exported', period: MINUTE }),
-        shardsImported.with({ label: 'imported', period: MINUTE }),
-        shardsUnfinished.with({ label: 'not in the ledger after a map', period: MINUTE }),
+      quarter('Records a second', [
+        rate(done.recordsExported, 'exported'),
+        rate(done.recordsImported, 'imported'),
       ]),
-      // An export is nearly all waiting for Chroma: it gets longer when Chroma gets slower.
-      graph('Time of a shard (Chroma’s latency shows in the export)', [
+      quarter('Shards', [
+        done.shardsExported.with({ label: 'exported', period: MINUTE }),
+        done.shardsImported.with({ label: 'imported', period: MINUTE }),
+        done.shardsUnfinished.with({ label: 'not in the ledger after a map', period: MINUTE }),
+      ]),
+      quarter('Chroma’s answers, milliseconds', [
+        done.chromaAnswer.with({ statistic: 'p50', label: 'p50', period: MINUTE }),
+        done.chromaAnswer.with({ statistic: 'p95', label: 'p95', period: MINUTE }),
+      ]),
+      quarter('Time of a shard, milliseconds', [
         exportShard.function.metricDuration({ statistic: 'p50', label: 'export, p50', period: MINUTE }),
         exportShard.function.metricDuration({ statistic: 'p95', label: 'export, p95', period: MINUTE }),
         importShard.function.metricDuration({ statistic: 'p95', label: 'import, p95', period: MINUTE }),
@@ -152,8 +157,11 @@ export class Observability extends Construct {
   }
 }
 
-const graph = (title: string, left: cloudwatch.IMetric[]): cloudwatch.GraphWidget =>
-  new cloudwatch.GraphWidget({ title, left, width: 8, liveData: true });
+const quarter = (title: string, left: cloudwatch.IMetric[]): cloudwatch.GraphWidget => graph(title, left, 6);
+
+/** @param width in columns, of which a row has 24 */
+const graph = (title: string, left: cloudwatch.IMetric[], width = 8): cloudwatch.GraphWidget =>
+  new cloudwatch.GraphWidget({ title, left, width, liveData: true });
 
 const rate = (metric: cloudwatch.Metric, label: string): cloudwatch.MathExpression =>
   new cloudwatch.MathExpression({

@@ -1,4 +1,4 @@
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -28,6 +28,9 @@ export interface Placement {
   /** Says whom the function may speak to. */
   readonly securityGroup: ec2.ISecurityGroup;
 }
+
+/** Each stack has figures of its own. */
+export const metricNamespace = (scope: Construct): string => `ChromaToPgvector/${Stack.of(scope).stackName}`;
 
 /** How a step may use the store: all look before they work, some write, one takes back a broken shard. */
 export type StoreAccess = 'read' | 'write' | 'delete';
@@ -61,7 +64,10 @@ export class StepFunction extends Construct {
       logGroup: this.logGroup,
       // V8 doubles its young generation to 16 MB when it likes, and garbage outside the heap grows with it: with 8 a
       // shard of 100,000 records needs no more memory than one of 10,000, at the same speed.
-      environment: { NODE_OPTIONS: '--enable-source-maps --max-semi-space-size=8' },
+      environment: {
+        NODE_OPTIONS: '--enable-source-maps --max-semi-space-size=8',
+        POWERTOOLS_SERVICE_NAME: props.step,
+      },
       ...(props.placement && {
         vpc: props.placement.network.vpc,
         vpcSubnets: props.placement.network.subnets,
@@ -81,6 +87,7 @@ export class StepFunction extends Construct {
 
   bindChroma(config: MigrationConfig): this {
     this.function.addEnvironment('CHROMA_URL', config.chromaUrl);
+    this.function.addEnvironment('POWERTOOLS_METRICS_NAMESPACE', metricNamespace(this));
     if (config.chromaSecretArn === null) return this;
     // Its name, never what it holds: the function reads that when it starts.
     this.function.addEnvironment('CHROMA_SECRET_ARN', config.chromaSecretArn);

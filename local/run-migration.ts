@@ -140,7 +140,8 @@ function follow(event: ExecutionEvent, progress: Progress, log: Log): void {
   if (event.type === 'state-entered') progress.state(event.state);
   if (event.type !== 'log') return;
   progress.log(event.fields, Date.now());
-  const { level, message, ...fields } = event.fields;
+  // The run is this one: no line need say so.
+  const { level, message, run: _, ...fields } = event.fields;
   if (level === 'warn') log.warn(String(message), fields);
   else if (message !== 'progress') log.info(String(message), fields);
 }

@@ -18,6 +18,8 @@ export interface ChromaSettings {
   /** Certificate authorities in PEM, for a server with a private one. */
   ca?: string;
   patience?: Partial<Patience>;
+  /** Told how long each answer took, from the question to its last byte. */
+  onAnswer?: (milliseconds: number) => void;
 }
 
 /** What a server may ask of those who ask it. */
@@ -92,6 +94,7 @@ export class ChromaHttp {
   readonly #secrets: readonly string[];
   readonly #pool: Pool;
   readonly #patience: Patience;
+  readonly #onAnswer: (milliseconds: number) => void;
 
   constructor(settings: ChromaSettings, connections = 16) {
     const url = new URL(settings.url);
@@ -107,6 +110,7 @@ export class ChromaHttp {
       (secret) => secret.length > 3,
     );
     this.#patience = { ...PATIENCE, ...settings.patience };
+    this.#onAnswer = settings.onAnswer ?? (() => undefined);
     const { silenceMilliseconds } = this.#patience;
     this.#pool = new Pool(url.origin, {
       connections,
@@ -165,9 +169,11 @@ export class ChromaHttp {
       body === undefined ? this.#headers : { ...this.#headers, 'content-type': 'application/json' };
     const request = { method, path: `${this.#path}${path}`, headers, body };
     const bounds = { bytes: maxBytes, milliseconds: this.#patience.answerMilliseconds };
+    const asked = performance.now();
     const answer = await receive(this.#pool, request, allocate, bounds).catch((error) => {
       throw this.#unavailable(error);
     });
+    this.#onAnswer(performance.now() - asked);
     if (answer.status === 200) return answer.body;
     throw this.#refusal(answer.status, path, answer.body, answer.headers['retry-after']);
   }

@@ -6,10 +6,10 @@ import type { CollectionPlan, Plan } from '../contract.ts';
 import { graphBytes, workloadOf } from '../tune/workload.ts';
 
 /**
- * US dollars, us-east-1, on demand, as published in mid-2026; every one can be overridden, for another region or a
- * later day. Lambda: aws.amazon.com/lambda/pricing (arm64, first tier). Step Functions: aws.amazon.com/step-functions/
- * pricing (Standard). S3: aws.amazon.com/s3/pricing (Standard). RDS for PostgreSQL: aws.amazon.com/rds/postgresql/
- * pricing (Single-AZ, gp3). Nothing is taken off for a free tier.
+ * US dollars, us-east-1, on demand, as seen in public tables in mid-2026 and never held against a bill: for another
+ * region, a later day or a contract, give your own (`--price`). Lambda: aws.amazon.com/lambda/pricing (arm64, first
+ * tier). Step Functions: aws.amazon.com/step-functions/pricing (Standard). S3: aws.amazon.com/s3/pricing (Standard).
+ * RDS for PostgreSQL: aws.amazon.com/rds/postgresql/pricing (Single-AZ, gp3). Nothing is taken off for a free tier.
  */
 export const PRICES = {
   lambdaGbSecond: 0.000_013_333_4,

@@ -19,7 +19,7 @@ describe('the dashboard', () => {
     const body = bodyOf('default');
     for (const metric of [
       ...['RecordsExported', 'RecordsImported', 'ShardsExported', 'ShardsImported', 'ShardsUnfinished'],
-      ...['RecordsRejected', 'Errors', 'Duration', 'ExecutionsFailed'],
+      ...['ChromaAnswer', 'RecordsRejected', 'Errors', 'Duration', 'ExecutionsFailed'],
       ...['CPUUtilization', 'DatabaseConnections', 'FreeStorageSpace', 'TransactionLogsDiskUsage'],
     ])
       assert.ok(body.includes(metric), metric);
@@ -28,6 +28,17 @@ describe('the dashboard', () => {
   it('shows a database whose name is known, and none that is not', () => {
     assert.match(bodyOf('existing RDS, tuned'), /CPUUtilization/);
     assert.doesNotMatch(bodyOf('existing RDS'), /AWS\/RDS/);
+  });
+
+  it('shows Chroma’s answers under the name that the exports give them', () => {
+    const exports = resourcesOf(template, 'AWS::Lambda::Function').filter(
+      ([, { Properties }]) => Properties.Handler === 'export-shard.handler',
+    );
+    const [[, { Properties }]] = exports as [[string, Resource]];
+    const { POWERTOOLS_METRICS_NAMESPACE: namespace, POWERTOOLS_SERVICE_NAME: service } =
+      Properties.Environment.Variables;
+    const shown = `\\"${namespace}\\",\\"ChromaAnswer\\",\\"service\\",\\"${service}\\"`;
+    assert.ok(bodyOf('default').includes(shown), shown);
   });
 
   it('counts a shard that was done already once only', () => {
