@@ -33,7 +33,11 @@ export const list = (value: string, help: string): Option<[string, ...string[]]>
   },
 });
 
-export const oneOf = <T extends string>(choices: readonly T[], help: string): Option<T> => ({
+export const oneOf = <T extends string>(
+  choices: readonly T[],
+  help: string,
+  extra: Extra = {},
+): Option<T> => ({
   value: choices.join('|'),
   help,
   parse: (given) => {
@@ -41,6 +45,7 @@ export const oneOf = <T extends string>(choices: readonly T[], help: string): Op
     if (choice === undefined) throw new Error(`is '${given}' and must be one of ${choices.join(', ')}`);
     return choice;
   },
+  ...extra,
 });
 
 export const integer = (help: string, { min, max }: { min: number; max: number }): Option<number> => ({

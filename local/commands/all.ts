@@ -11,6 +11,7 @@ import { rollback } from './rollback.ts';
 import { search } from './search.ts';
 import { start } from './start.ts';
 import { status } from './status.ts';
+import { switchCommand } from './switch.ts';
 import { test } from './test.ts';
 import { tune } from './tune.ts';
 import { verify } from './verify.ts';
@@ -19,6 +20,6 @@ import { watch } from './watch.ts';
 /** All commands; the first one runs where none is named. Each command's own options are known to it alone. */
 export const commands = [
   ...[demo, migrate, plan, exportCommand, importCommand],
-  ...[verify, test, search, tune, bench, rollback],
+  ...[verify, test, search, tune, bench, switchCommand, rollback],
   ...[start, watch, redrive, status, report],
 ] as unknown as [Command, ...Command[]];

@@ -12,7 +12,8 @@ const LOCAL_CHROMA = 'http://localhost:8000';
  * @throws UsageError naming what neither says
  */
 export function configured<V extends Record<string, unknown>>(options: Options, values: V): V {
-  if (!('config' in options)) return values;
+  // The file that `switch` writes is not what the command goes by.
+  if (!('config' in options) || typeof values.config === 'string') return values;
   const config = values.config as ConfigFile | undefined;
   const { chromadb, database } = config?.fields ?? {};
   const filled: Record<string, unknown> = { ...values };

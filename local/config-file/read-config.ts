@@ -23,10 +23,16 @@ interface Mistake {
 
 /**
  * Reads a configuration file: YAML in which `${NAME}` stands for a variable of the environment.
+ * @param sections of a file that belongs to the application, which may hold anything else beside; by default all, and
+ *   nothing else
  * @throws UsageError naming all that is wrong with it, each with its line and column; no value of it is repeated
  *   that may be a secret
  */
-export function readConfig(path: string, environment: Environment = process.env): ConfigFile {
+export function readConfig(
+  path: string,
+  environment: Environment = process.env,
+  sections?: readonly (keyof ConfigFields)[],
+): ConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(readText(path), { lineCounter: lines, prettyErrors: false });
   const place = (offset: number) => {
@@ -40,6 +46,7 @@ export function readConfig(path: string, environment: Environment = process.env)
   // What is no YAML has no settings that could be looked at.
   if (document.errors.length > 0)
     fail(document.errors.map(({ pos, message }) => ({ offset: pos[0], said: `is no YAML: ${message}` })));
+  if (sections) leaveOthers(document, sections);
   const missing = fillVariables(document, environment);
   const parsed = ConfigFields.safeParse(document.toJS() ?? {});
   const known = new Set(missing.map(({ offset }) => offset));
@@ -63,6 +70,16 @@ function readText(path: string): string {
   } catch (error) {
     throw new Error(`names a file that cannot be read (${(error as NodeJS.ErrnoException).code}): ${path}`);
   }
+}
+
+/** Takes out of the document what is the application's own. */
+function leaveOthers(document: Document.Parsed, sections: readonly string[]): void {
+  if (!isMap(document.contents)) return;
+  for (const { key } of [...document.contents.items])
+    if (!sections.includes(String(isScalar(key) ? key.value : key))) document.delete(key);
+  for (const issue of ConfigFields.safeParse(document.toJS()).error?.issues ?? [])
+    if (issue.code === 'unrecognized_keys')
+      for (const key of issue.keys) document.deleteIn([...issue.path, key]);
 }
 
 /** `${NAME}` in any text value becomes the variable's. @returns the variables that are not set */

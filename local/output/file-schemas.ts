@@ -1,9 +1,10 @@
-/** What the commands of the guide print with `--json`: export, import and test. */
+/** What the commands of the guide print with `--json`: export, import, test and switch. */
 import { z } from 'zod';
 import { SPACES } from '../../src/contract.ts';
 import type { Finding } from '../../src/diagnose/diagnose-database.ts';
 import type { Updated } from '../../src/files/update-existing.ts';
 import { VECTOR_STORES } from '../config-file/fields.ts';
+import type { Change } from '../config-file/switch-config.ts';
 import { runOutput } from './schemas.ts';
 
 const count = z.int().min(0);
@@ -45,3 +46,18 @@ const finding: z.ZodType<Finding> = z.object({
 export const testOutput = z.object({
   ...{ storage: z.enum(VECTOR_STORES), good: z.boolean(), findings: z.array(finding) },
 });
+
+const change: z.ZodType<Change> = z.object({
+  ...{ setting: z.string(), from: z.string().nullable(), to: z.string().nullable() },
+});
+
+export const switchOutput = z.object({
+  ...{ to: z.enum(VECTOR_STORES), file: z.string() },
+  safe: z.boolean().describe('Whether all that was compared is as it should be'),
+  checks: z.array(z.string()).describe('One sentence for each thing that was compared'),
+  changes: z.array(change).describe('Settings that the file did not have so'),
+  written: z.boolean(),
+  kept: z.string().nullable().describe('Where the former file is'),
+  unset: z.array(z.string()).describe('Variables for the password that are not set here'),
+});
+export type SwitchOutput = z.infer<typeof switchOutput>;

@@ -4,6 +4,7 @@ import type { Benchmark, LatencyFigures, ThroughputFigures } from '../../src/ben
 import { LAYOUTS, MigrationInput, SPACES } from '../../src/contract.ts';
 import type { Estimate } from '../../src/plan/cost.ts';
 import type { RolledBack } from '../../src/publish/rollback.ts';
+import type { AsItWas } from '../../src/verify/source-as-it-was.ts';
 import type { Verification } from '../../src/verify/verification.ts';
 import type { CertificateFinding } from '../../src/verify/verify-certificate.ts';
 import type { Look } from '../aws/look.ts';
@@ -188,8 +189,15 @@ export const certificateOutput = z
   .describe('With --certificate');
 export const verifyOutput = z.union([z.object({ collections: z.array(verification) }), certificateOutput]);
 
-export const rollbackOutput: z.ZodType<RolledBack> = z.object({
+const held = z.object({ records: count, checksum });
+const asItWas: z.ZodType<AsItWas> = z.object({
+  ...{ collection: z.string(), schema: z.string(), run: z.string(), safe: z.boolean() },
+  ...{ ledger: held.nullable(), chroma: held.nullable(), postgres: held },
+  differences: z.array(z.string()).describe('What is not as it was when the live tables were made'),
+});
+export const rollbackOutput: z.ZodType<RolledBack & { chroma: AsItWas | null }> = z.object({
   ...{ collection: z.string(), schema: z.string(), run: z.string() },
+  chroma: asItWas.nullable().describe('With --source'),
 });
 
 const setting = {

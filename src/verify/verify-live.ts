@@ -13,6 +13,7 @@ import { liveLayouts } from '../postgres/live-layouts.ts';
 import { liveRepairs } from '../repair/ledger.ts';
 import { repairRecord } from '../repair/repair-record.ts';
 import { ShardReader } from '../shard/read-shard.ts';
+import type { RecordAccount } from '../shard/shard-account.ts';
 import { readShardIds } from '../shard/shard-ids.ts';
 import { Ticker } from '../shard/ticker.ts';
 import { keys } from '../store/keys.ts';
@@ -34,7 +35,6 @@ const NAMED = 10;
 
 /** What one shard's records come to. */
 interface ShardSum {
-  number: number;
   read: number;
   rejected: number;
   vanished: number;
@@ -86,21 +86,42 @@ async function verifyOne(
 ): Promise<Verification> {
   const { schema } = collection;
   const shards = allShards.filter((shard) => shard.schema === schema);
-  const repairs = await context.database.withClient('verify', (client) => liveRepairs(client, schema));
-  const sums = await pMap(shards, (shard) => digestShard(context, shard, repairs), { concurrency: 2 });
+  const { checksum, ...account } = await digestShards(context, shards, schema);
   await sampleSearches(context, { run: plan.run, schema });
-  const total = (key: 'read' | 'rejected' | 'vanished') => sums.reduce((sum, shard) => sum + shard[key], 0);
-  const numbers = sums.map(({ number }) => number);
-  const loaded = total('read') - total('rejected');
+  const numbers = shards.map(({ number }) => number);
   const rows = {
-    records: loaded,
-    checksum: addChecksums(sums.map((sum) => sum.checksum)),
+    records: account.loaded,
+    checksum,
     shards: numbers,
     digests: numbers.map((number) => keys.digests(plan.run, schema, number)),
     repaired: [],
   };
-  const account = { loaded, rejected: total('rejected'), vanished: total('vanished') };
   return inspect(context, { plan, collection, ...account, read: numbers, rows }, schema);
+}
+
+/** What Chroma holds of a collection, counted and digested as a migration does it. */
+export interface SourceSum extends RecordAccount {
+  checksum: string;
+}
+
+/**
+ * Reads all shards of a collection and keeps nothing of them but their digests.
+ * @param live schema whose tables say which records are held repaired
+ */
+export async function digestShards(
+  context: VerifyLiveContext,
+  shards: readonly ShardItem[],
+  live: string,
+): Promise<SourceSum> {
+  const repairs = await context.database.withClient('verify', (client) => liveRepairs(client, live));
+  const sums = await pMap(shards, (shard) => digestShard(context, shard, repairs), { concurrency: 2 });
+  const total = (key: 'read' | 'rejected' | 'vanished') => sums.reduce((sum, shard) => sum + shard[key], 0);
+  return {
+    loaded: total('read') - total('rejected'),
+    rejected: total('rejected'),
+    vanished: total('vanished'),
+    checksum: addChecksums(sums.map((sum) => sum.checksum)),
+  };
 }
 
 /**
@@ -132,7 +153,6 @@ async function digestShard(
   };
   await store.write(keys.digests(shard.run, schema, number), Readable.from(digests()));
   return {
-    number,
     read,
     rejected,
     vanished: reader.vanished.length,

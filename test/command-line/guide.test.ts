@@ -32,7 +32,8 @@ const wordsOf = (line: string) =>
 describe("the guide's table", () => {
   it('has commands at all, for each of the guide’s', () => {
     const named = new Set(written.map((line) => line.split(' ')[0]));
-    for (const name of ['export', 'import', 'verify', 'test', 'search']) assert.ok(named.has(name), name);
+    for (const name of ['export', 'import', 'verify', 'test', 'search', 'switch'])
+      assert.ok(named.has(name), name);
   });
 
   it('has a configuration that is understood', () => {
@@ -60,7 +61,7 @@ describe("the guide's table", () => {
 
   it('names no option of a command of its own that is not there', () => {
     for (const [, name, options] of guide.matchAll(
-      /`(tune|plan|migrate|rollback|export|import|verify|search)((?: --[a-z-]+)+)/g,
+      /`(tune|plan|migrate|rollback|export|import|verify|search|switch)((?: --[a-z-]+)+)/g,
     )) {
       const command = commands.find((one) => one.name === name);
       for (const option of (options as string).trim().split(' --')) {
