@@ -47,3 +47,12 @@ declare module '@aws-sdk/client-rds' {
     });
   }
 }
+
+declare module '@aws-sdk/client-sns' {
+  export class SNSClient {
+    send(command: PublishCommand): Promise<unknown>;
+  }
+  export class PublishCommand {
+    constructor(input: { TopicArn: string; Message: string });
+  }
+}

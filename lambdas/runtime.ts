@@ -12,6 +12,7 @@
  * DATABASE_CA_FILE  certificate authorities in PEM
  * DATABASE_STORAGE_GIB, DATABASE_PARAMETER_GROUP
  *                on AWS: the instance's disk at least, and the group that a function may change
+ * NOTICES_TOPIC_ARN  on AWS: whom a function tells how an execution ended
  */
 import { readFileSync } from 'node:fs';
 import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger';
@@ -24,6 +25,7 @@ import type { Log } from '../src/log.ts';
 import { type Database, openDatabase } from '../src/postgres/database.ts';
 import { openStore as openStoreAt } from '../src/store/open-store.ts';
 import type { ShardStore } from '../src/store/store.ts';
+import type { NoticePlaces } from './notice.ts';
 
 const settings = process.env;
 
@@ -119,6 +121,13 @@ export const openTargetAs = (username: string, password: string): Database =>
 /** Bytes of the database's disk, where the stack made it. */
 export const databaseStorageBytes = (): number | undefined =>
   settings.DATABASE_STORAGE_GIB ? Number(settings.DATABASE_STORAGE_GIB) * 1024 ** 3 : undefined;
+
+export const noticesTopic = (): string => required('NOTICES_TOPIC_ARN');
+
+export const noticePlaces = (): NoticePlaces => ({
+  region: required('AWS_REGION'),
+  bucket: new URL(required('STORE_URL')).hostname,
+});
 
 export const parameterGroup = (): string => required('DATABASE_PARAMETER_GROUP');
 

@@ -72,6 +72,7 @@ function bundle(folder: string): void {
       '@aws-sdk/client-lambda',
       '@aws-sdk/client-rds',
       '@aws-sdk/client-secrets-manager',
+      '@aws-sdk/client-sns',
     ],
     logLevel: 'warning',
   });

@@ -86,6 +86,7 @@ export class ChromaToPgvector extends Construct {
         ...access.functions,
         addresses.find,
         failure.report,
+        notices.send,
         ...(restoration ? [restoration.restore] : []),
       ],
       instance: database instanceof VectorDatabase ? database : null,

@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as events from 'aws-cdk-lib/aws-events';
@@ -11,6 +11,7 @@ import { Construct } from 'constructs';
 import type { MigrationConfig } from './config.ts';
 import { executionEnds, UNFINISHED } from './execution-events.ts';
 import type { ShardStore } from './shard-store.ts';
+import { StepFunction } from './step-function.ts';
 
 export interface NoticesProps {
   readonly config: MigrationConfig;
@@ -21,11 +22,12 @@ export interface NoticesProps {
 /** What people are told: how each execution ended, with the report's address, and the alarms. */
 export class Notices extends Construct {
   readonly topic: sns.Topic;
+  readonly send: StepFunction;
 
   constructor(scope: Construct, id: string, { config, store, stateMachine }: NoticesProps) {
     super(scope, id);
-    // Not encrypted with AWS's own key for SNS, under which neither EventBridge nor alarms can publish; a notice says
-    // no more than names and states.
+    // Not encrypted with AWS's own key for SNS, under which no alarm can publish; a notice says no more than names and
+    // states.
     this.topic = new sns.Topic(this, 'Topic', { displayName: 'chroma-to-pgvector', enforceSSL: true });
     this.topic.addToResourcePolicy(
       new iam.PolicyStatement({
@@ -37,29 +39,23 @@ export class Notices extends Construct {
       }),
     );
     if (config.alarmEmail) this.topic.addSubscription(new EmailSubscription(config.alarmEmail));
+    this.send = new StepFunction(this, 'Send', {
+      step: 'send-notice',
+      description: 'Tells how an execution ended, and where its report is.',
+      memorySize: 256,
+      timeout: Duration.minutes(1),
+      logRetention: config.logRetentionDays,
+    }).bindStore(store);
+    this.send.function.addEnvironment('NOTICES_TOPIC_ARN', this.topic.topicArn);
+    this.topic.grantPublish(this.send.function);
     new events.Rule(this, 'Ended', {
       description: 'A migration has ended, one way or the other.',
       eventPattern: executionEnds(stateMachine, ['SUCCEEDED', ...UNFINISHED]),
-      targets: [new targets.SnsTopic(this.topic, { message: this.#message(store) })],
+      targets: [new targets.LambdaFunction(this.send.function, { retryAttempts: 10 })],
     });
   }
 
   sendAlarm(alarm: cloudwatch.Alarm): void {
     alarm.addAlarmAction(new SnsAction(this.topic));
-  }
-
-  #message({ bucket }: ShardStore): events.RuleTargetInput {
-    const { region } = Stack.of(this);
-    const at = events.EventField.fromPath;
-    const run = at('$.detail.name');
-    const console = `https://${region}.console.aws.amazon.com`;
-    return events.RuleTargetInput.fromMultilineText(
-      [
-        `Migration ${run}: ${at('$.detail.status')}`,
-        `Report: ${console}/s3/object/${bucket.bucketName}?region=${region}&prefix=runs/${run}/report.html`,
-        `Execution: ${console}/states/home?region=${region}#/v2/executions/details/${at('$.detail.executionArn')}`,
-        'A run that the input named otherwise has its report under that name. After a failure, redrive the execution: what is done stays done.',
-      ].join('\n'),
-    );
   }
 }

@@ -23,6 +23,7 @@ export const HELPER_NAMES = [
   'create-database-user',
   'restore-parameters',
   'report-failure',
+  'send-notice',
 ] as const;
 export type HelperName = (typeof HELPER_NAMES)[number];
 

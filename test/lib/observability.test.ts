@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';
 import { readExecutionEnd } from '../../lambdas/execution-end.ts';
+import { noticeOf } from '../../lambdas/notice.ts';
 import { ALTERNATIVES, alternative } from './alternatives.ts';
 import { type Resource, resourcesOf } from './synthesize.ts';
 
@@ -73,18 +74,22 @@ describe('notices', () => {
         source: ['aws.states'],
         detail: { status: ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'] },
       },
-      Targets: [
-        Match.objectLike({
-          Arn: { Ref: Match.stringLikeRegexp('^NoticesTopic') },
-          InputTransformer: {
-            InputPathsMap: Match.objectLike({ 'detail-name': '$.detail.name' }),
-            InputTemplate: Match.anyValue(),
-          },
-        }),
-      ],
+      Targets: [Match.objectLike({ Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^NoticesSend'), 'Arn'] } })],
     });
-    const rules = JSON.stringify(template.findResources('AWS::Events::Rule'));
-    assert.match(rules, /prefix=runs\/<detail-name>\/report\.html/);
+    const places = { region: 'eu-central-1', bucket: 'store' };
+    const detail = { name: 'execution-1', executionArn: 'arn:execution-1', status: 'SUCCEEDED' };
+    assert.equal(
+      noticeOf({ detail: { ...detail, input: '{"run":"nightly"}' } }, places),
+      [
+        'Migration nightly: SUCCEEDED',
+        'Report: https://eu-central-1.console.aws.amazon.com/s3/object/store?region=eu-central-1&prefix=runs/nightly/report.html',
+        'Execution: https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#/v2/executions/details/arn:execution-1',
+      ].join('\n'),
+    );
+    const unnamed = noticeOf({ detail: { ...detail, status: 'FAILED', input: '{}' } }, places);
+    assert.match(unnamed, /^Migration execution-1: FAILED\n.*prefix=runs\/execution-1\/.*Redrive/s);
+    const misnamed = noticeOf({ detail: { ...detail, status: 'FAILED', input: '{"run":"a/b"}' } }, places);
+    assert.doesNotMatch(misnamed, /Report/);
   });
 
   it('go to the address that the configuration names, or else to nobody', () => {
@@ -98,7 +103,7 @@ describe('notices', () => {
   it('and alarms may be sent, with TLS only', () => {
     const [[, policy]] = resourcesOf(template, 'AWS::SNS::TopicPolicy') as [[string, Resource]];
     const statements = JSON.stringify(policy.Properties.PolicyDocument.Statement);
-    for (const word of ['cloudwatch.amazonaws.com', 'events.amazonaws.com', '"aws:SecureTransport":"false"'])
+    for (const word of ['cloudwatch.amazonaws.com', '"aws:SecureTransport":"false"'])
       assert.ok(statements.includes(word), word);
   });
 });
