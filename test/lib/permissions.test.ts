@@ -71,6 +71,12 @@ describe('permissions', () => {
     );
   });
 
+  it('let the function that tells of an end speak to that topic, and do nothing else', () => {
+    const notice = statementsOf(template, 'send-notice');
+    assert.deepEqual(actionsOf(notice), ['sns:Publish', ...LOG, ...TRACING].sort());
+    assert.match(resourcesFor(notice, 'sns:Publish'), /^\[{"Ref":"NoticesTopic\w+"}\]$/);
+  });
+
   it("let the functions be the migration's user of this database, and nobody else", () => {
     for (const step of USE_DATABASE) {
       const resource = resourcesFor(statementsOf(template, step), 'rds-db:connect');
