@@ -8,6 +8,7 @@ import { parseOptions, UsageError } from '../../local/command-line/options.ts';
 import { commands } from '../../local/commands/all.ts';
 import { migrate } from '../../local/commands/migrate.ts';
 import { plan } from '../../local/commands/plan.ts';
+import { verify } from '../../local/commands/verify.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const SOURCE = ['--source', 'http://localhost:8000'];
@@ -94,6 +95,21 @@ describe('the command line', () => {
     );
     assert.equal(said.length, 3);
     assert.ok(!said.join().includes(secret), said.join('\n'));
+  });
+
+  it('names all that does not go together with a certificate, and what is needed without one', async () => {
+    const wrong = async (...args: string[]) => {
+      const values = parseOptions(verify.options, ['--target', 'postgres://u@host/db', ...args]);
+      const refused = await verify.run(values).catch((error: Error) => error);
+      assert.ok(refused instanceof UsageError, String(refused));
+      return refused.mistakes.map((mistake) => mistake.split(' ')[0]);
+    };
+    assert.deepEqual(
+      await wrong('--certificate', 'c.json', ...SOURCE, '--collections', 'docs', '--sample-size', '5'),
+      ['--source', '--collections', '--sample-size'],
+    );
+    assert.deepEqual(await wrong(...SOURCE, '--store', 'folder'), ['--store']);
+    assert.deepEqual(mistakesOf(verify as unknown as Command, '--target', 'postgres://u@host/db').length, 1);
   });
 
   for (const command of commands)

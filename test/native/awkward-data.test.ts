@@ -1,10 +1,12 @@
 /** What cannot arrive as it is: each row of the table in docs/awkward-data.md, under each policy. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
 import type { MigrationRequest, RejectPolicy } from '../../src/contract.ts';
 import type { RunReport } from '../../src/report/report.ts';
+import { keys } from '../../src/store/keys.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { createCollection, sendText } from '../fixtures/chroma-api.ts';
 import { runCommand } from '../fixtures/command-line.ts';
@@ -151,16 +153,25 @@ describe('data that cannot arrive as they are', {
     });
 
     it('stays verified at any later time, and a change of a repaired record is found by its name', async () => {
+      const certified = () =>
+        runCommand([
+          ...['verify', '--certificate', join(store, keys.certificate('nul')), '--target', postgres.url],
+        ]);
       const verify = () =>
         runCommand(['verify', '--source', chroma.url, '--target', postgres.url, '--collections', 'nul']);
       const sound = await verify();
       assert.equal(sound.code, 0, sound.stdout + sound.stderr);
+      const asCertified = await certified();
+      assert.equal(asCertified.code, 0, asCertified.stdout + asCertified.stderr);
       await client.query(
         `update nul.documents set content = replace(content, '␀', '_') where source_id = 'document'`,
       );
       const changed = await verify();
       assert.equal(changed.code, 1);
       assert.match(changed.stdout + changed.stderr, /changed: "document"/);
+      const otherwise = await certified();
+      assert.equal(otherwise.code, 1);
+      assert.match(otherwise.stdout, /changed: "document"/);
     });
 
     it('is not repaired where two records or two keys would become one', async () => {

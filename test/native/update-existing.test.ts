@@ -1,7 +1,9 @@
 /** Live tables are brought up to date with a source that has changed since they were published. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
+import { keys } from '../../src/store/keys.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { addRecords, deleteRecords, updateRecords } from '../fixtures/chroma-api.ts';
 import { runCommand, runJsonCommand } from '../fixtures/command-line.ts';
@@ -91,6 +93,26 @@ describe('live tables', () => {
       `select source_id from docs.search_nearest(array_fill(0.5::real, array[${DIMENSION}])::vector, 1)`,
     );
     assert.equal(found.rows[0].source_id, 'new');
+  });
+
+  it('are held against the update’s certificate without Chroma, record by record', async () => {
+    const check = (run: string) =>
+      runCommand([
+        ...['verify', '--certificate', join(store, keys.certificate(run)), '--target', postgres.url],
+      ]);
+    const sound = await check('kept');
+    assert.equal(sound.code, 0, sound.stdout + sound.stderr);
+    const earlier = await check('whole');
+    assert.equal(earlier.code, 1);
+    assert.match(earlier.stdout, /by now those of run "kept"/);
+
+    const rewrite = (text: string) =>
+      client.query('update docs.documents set content = $1 where source_id = $2', [text, 'record-6']);
+    await rewrite('tampered');
+    const tampered = await check('kept');
+    await rewrite('and another');
+    assert.equal(tampered.code, 1);
+    assert.match(tampered.stdout, /changed: "record-6"\./);
   });
 
   it('lose what Chroma has deleted, on request', async () => {
