@@ -9,8 +9,11 @@ import { makePlan } from '../../src/plan/make-plan.ts';
 import { storePlan } from '../../src/plan/store-plan.ts';
 import { openDatabase } from '../../src/postgres/database.ts';
 import { rollback } from '../../src/publish/rollback.ts';
+import { certificateOf } from '../../src/report/certificate.ts';
+import { writeReport } from '../../src/report/write-report.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { Verification } from '../../src/verify/verification.ts';
+import { verifyCertificate } from '../../src/verify/verify-certificate.ts';
 import { verifyLive } from '../../src/verify/verify-live.ts';
 import { addAwkwardCollection } from '../fixtures/awkward-records.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
@@ -136,6 +139,16 @@ for (const layout of LAYOUTS.filter((one) => one !== 'guide'))
 
     it('is known again by verify, which names what somebody has changed', async () => {
       assert.deepEqual((await verified('docs')).mismatches, []);
+      const context = {
+        ...{ database: openDatabase({ url: postgres.url }), log: silentLog },
+        store: await openStore(store),
+      };
+      const { report } = await writeReport(context, { run: `run-${layout}`, status: 'succeeded' });
+      const certified = () => verifyCertificate(context, certificateOf(report));
+      assert.deepEqual(
+        (await certified()).map(({ mismatches }) => mismatches),
+        [[], [], []],
+      );
       const { table, id, text } = NAMES[layout];
       await client.query('begin');
       await client.query(`update docs.${table} set ${text} = ${text} || '!' where ${id} = 'record-7'`);
@@ -146,6 +159,8 @@ for (const layout of LAYOUTS.filter((one) => one !== 'guide'))
       assert.deepEqual([isSound, named], [false, { changed: ['record-7'], unexpected: ['renamed'] }]);
       // Only the digest is known of a record that is gone: `verify` keeps no rows.
       assert.equal(missing.length, 1);
+      const told = (await certified()).find(({ schema }) => schema === 'docs');
+      assert.deepEqual(told?.differing, { ...named, missing: ['record-8'] });
     });
   });
 
