@@ -21,8 +21,8 @@ const CONFIG = 'signal-hub.yaml';
 const options = {
   to: oneOf(VECTOR_STORES, 'what the application shall use', { required: true }),
   ...{ ...readableSourceOptions, ...targetOptions },
-  source: { ...readableSourceOptions.source, required: false },
-  target: { ...targetOptions.target, required: false },
+  source: saidByConfig(readableSourceOptions.source, SOURCE_OF_CONFIG),
+  target: saidByConfig(targetOptions.target, TARGET_OF_CONFIG),
   config: text('FILE', `the application's configuration, which is changed; ${CONFIG} by default`),
   environment: environmentName(
     'change only this environment, in config/NAME.yaml beside the configuration; made if it is not there',
@@ -45,13 +45,13 @@ export const switchCommand: Command<typeof options> = {
     'chroma-to-pgvector switch --to chromadb --source http://localhost:8000 --target postgres://user@localhost/vectors --dry-run',
   ],
   async run(values) {
-    const given = withoutWords(values);
-    const files = filesOf(given);
-    const addresses = withAddresses(given, files);
+    const files = filesOf(values);
+    const addresses = withAddresses(values, files);
     const to = values.to as VectorStore;
     const [file] = files;
     const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    const wanted = { to, target: given.target, targetCa: given.targetCa, source: given.source };
+    const { target, targetCa, source } = values;
+    const wanted = { to, target, targetCa, source };
     const switched = switchConfig(before, file, wanted);
     const interrupt = onInterrupt('nothing was changed');
     let check: Check;
@@ -84,12 +84,14 @@ function environmentName(help: string): Option<string> {
   };
 }
 
-/** The guide's words stand for what the configuration says already. */
-const withoutWords = (values: SwitchValues): SwitchValues => ({
-  ...values,
-  source: values.source === SOURCE_OF_CONFIG ? undefined : values.source,
-  target: values.target === TARGET_OF_CONFIG ? undefined : values.target,
-});
+/** The guide's word stands for what the configuration says already. */
+function saidByConfig(option: Option<string>, word: string): Option<string | undefined> {
+  const parse = (given: string) => {
+    const address = option.parse(given);
+    return address === word ? undefined : address;
+  };
+  return { ...option, required: false, parse };
+}
 
 /** The file that is changed, and what the application reads beside it. @throws UsageError */
 function filesOf({ config = CONFIG, environment }: SwitchValues): [string, ...string[]] {
@@ -129,7 +131,7 @@ function withAddresses(values: SwitchValues, files: readonly string[]): Addresse
   const source = values.source ?? chromadb?.url ?? chromadb?.path;
   const sourceHeader = values.sourceHeader ?? chromadb?.headers;
   const lacks = (option: string, section: string) =>
-    mistakes.push(`--${option} is missing, and ${files.join(' and ')} say no ${section}`);
+    mistakes.push(`--${option} is missing, and no ${section} stands in ${files.join(' or ')}`);
   if (!values.force && target === undefined) lacks('target', 'database');
   if (!values.force && values.to === 'chromadb' && source === undefined) lacks('source', 'chromadb');
   if (mistakes.length > 0) throw new UsageError(mistakes);

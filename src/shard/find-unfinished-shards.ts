@@ -41,7 +41,7 @@ export async function findUnfinishedShards(
     });
     await store.writeText(keys.unfinished(run), JSON.stringify(unfinished));
     if (unfinished.length === 0 && rejected > 0 && plan.options.onReject !== 'quarantine')
-      await refuseRejects(client, run, rejected);
+      await refuseRejects(client, run, rejected, plan.source);
     return { unfinished: unfinished.length, unfinishedKey: keys.unfinished(run), rejected };
   });
 }

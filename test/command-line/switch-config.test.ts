@@ -116,6 +116,18 @@ describe('switch', () => {
     assert.equal(readConfig(path, {}, ['chromadb']).fields.chromadb?.url, 'http://chroma:8000');
   });
 
+  it('understands the guide’s words for what the configuration says', async () => {
+    const path = join(await temporaryFolder('switch-'), 'signal-hub.yaml');
+    await writeFile(path, 'database:\n  connection: {host: 127.0.0.1, port: 1, database: x, user: u}\n');
+    const { code, stderr } = await runCommand(
+      ['switch', '--to', 'postgresql', '--target', 'postgresql'],
+      {},
+      dirname(path),
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /Postgres at 127\.0\.0\.1:1\/x is not reachable/);
+  });
+
   it('says all that it lacks at once', async () => {
     const { code, stderr } = await runCommand(['switch', '--to', 'chromadb', '--config', '/nowhere.yaml']);
     assert.equal(code, 2);
