@@ -116,4 +116,22 @@ describe('switch', () => {
     const second = await runCommand([...rollingBack, '--source', chroma.url]);
     assert.match(second.stdout, /docs: Chroma holds what it held \(119 records, checksum equal\)/);
   });
+
+  it('back is as safe after an update in place, and with records that were repaired', async () => {
+    const migrate = ['migrate', ...both(), '--store', join(folder, 'store')];
+    await chromaPost('update', { ids: ['record-8'], documents: ['newer'] });
+    const back = ['--to', 'chromadb', ...both(), '--dry-run'];
+    const before = await switching(...back);
+    assert.match(before.said.checks.join(), /❌ docs: Chroma holds 119 records as it did/);
+    const updated = await runJsonCommand([...migrate, '--update-existing']);
+    assert.equal(updated.code, 0, updated.stderr);
+    const after = await switching(...back);
+    assert.deepEqual([after.code, after.said.safe], [0, true], after.said.checks.join());
+
+    await chromaPost('update', { ids: ['record-9'], documents: ['nul \0 within'] });
+    const repaired = await runJsonCommand([...migrate, '--on-reject', 'repair']);
+    assert.equal(repaired.code, 0, repaired.stderr);
+    const still = await switching(...back);
+    assert.deepEqual([still.code, still.said.safe], [0, true], still.said.checks.join());
+  });
 });
