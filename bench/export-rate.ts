@@ -1,5 +1,4 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { keys } from '../src/store/keys.ts';
 import { EXPORTER_CORE, pin, SERVER_CORE, unpin } from './cores.ts';
 import { atLeast, type Figure, rate } from './figure.ts';
 import { inTurns } from './in-turns.ts';
@@ -40,8 +39,8 @@ async function measureOne(
   const { exported, fetched } = await inTurns({
     async exported() {
       const seconds = await exporter.run({ way: 'export', shard });
-      // What is in the store is not exported again.
-      await rm(join(setting.store.url, 'runs', run), { recursive: true });
+      // What is whole in the store is not exported again.
+      await setting.store.delete(keys.manifest(run, shard.schema, shard.number));
       return seconds;
     },
     fetched: () => exporter.run({ way: 'fetch', shard }),

@@ -18,10 +18,15 @@ export function configured<V extends Record<string, unknown>>(options: Options, 
   const { chromadb, database } = config?.fields ?? {};
   const filled: Record<string, unknown> = { ...values };
   const mistakes: string[] = [];
-  // Where something else than the configuration would do too, the command itself knows what it needs.
+  const told: Record<string, unknown> = {
+    source: chromadb?.url ?? chromadb?.path,
+    target: config?.target,
+  };
   const isNeeded = (name: string) => {
     const { required = false } = options[name] ?? {};
-    return typeof required === 'boolean' ? required : required.length === 1;
+    if (typeof required === 'boolean') return required;
+    // What else would do in its place, for one a certificate; the configuration may have it too.
+    return !required.some((other) => other !== 'config' && (values[other] ?? told[other]) !== undefined);
   };
   const lacks = (option: string, section: string) =>
     `--${option} is missing, and ${config ? `${config.path} has no ${section}` : 'there is no --config'}`;
