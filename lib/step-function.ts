@@ -62,8 +62,8 @@ export class StepFunction extends Construct {
       tracing: lambda.Tracing.ACTIVE,
       role,
       logGroup: this.logGroup,
-      // V8 doubles its young generation to 16 MB when it likes, and garbage outside the heap grows with it: with 8 a
-      // shard of 100,000 records needs no more memory than one of 10,000, at the same speed.
+      // V8 doubles its young generation to 16 MB when it likes, and garbage outside the heap grows with it: 8 keeps that
+      // growth down. An exporter's memory still grows by a fifth from 10,000 to 100,000 records (bench/RESULTS.md).
       environment: {
         NODE_OPTIONS: '--enable-source-maps --max-semi-space-size=8',
         POWERTOOLS_SERVICE_NAME: props.step,
