@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { RunReport } from '../../src/report/report.ts';
+import { readJson } from '../../src/store/json.ts';
 import { keys } from '../../src/store/keys.ts';
 import { ReportMissing } from '../aws/errors.ts';
 import { Observer } from '../aws/look.ts';
@@ -38,15 +39,14 @@ export const report: Command<typeof options> = {
     withDeployment(values, async (deployment) => {
       const run = values.run ?? (await runOf(deployment, values));
       const store = await deployment.store();
-      const [json, html] = await Promise.all([
-        store.readText(keys.reportJson(run)),
+      const [found, html] = await Promise.all([
+        readJson<RunReport>(store, keys.reportJson(run)),
         store.readText(keys.reportHtml(run)),
       ]);
-      if (json === null || html === null)
+      if (found === null || html === null)
         throw new ReportMissing(
           `The run ${run} has no report in ${store.url}: it is written at the run's end, and status says how far that is.`,
         );
-      const found = JSON.parse(json) as RunReport;
       const file = resolve(values.output ?? join(DEFAULT_STORE, keys.reportHtml(run)));
       await mkdir(dirname(file), { recursive: true });
       await writeFile(file, html);

@@ -3,6 +3,7 @@ import type { Plan, ShardItem } from '../contract.ts';
 import { recordUuid, uuidBytes } from '../copy/record-id.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import { readShardIds, writeShardIds } from '../shard/shard-ids.ts';
+import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import type { ChangedIds } from '../verify/source-changes.ts';
@@ -23,10 +24,9 @@ export interface Delta {
   shards: ShardItem[];
 }
 
-export async function readDelta(store: ShardStore, run: string, schema: string): Promise<Delta | null> {
-  const text = await store.readText(keys.delta(run, schema));
-  return text === null ? null : (JSON.parse(text) as Delta);
-}
+/** null if the pass has not come to it. @throws StoreRefused if it is no JSON any more */
+export const readDelta = (store: ShardStore, run: string, schema: string): Promise<Delta | null> =>
+  readJson<Delta>(store, keys.delta(run, schema), 'start a new run');
 
 /**
  * Compares the digests that were read from Chroma with those of the live tables, keeps what differs beside the incoming

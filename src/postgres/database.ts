@@ -1,5 +1,6 @@
 import pg from 'pg';
 import session from '../../sql/session.sql';
+import { TargetUnavailable } from '../errors.ts';
 import { badSslMode, toMigrationError } from './errors.ts';
 
 export interface DatabaseSettings {
@@ -35,11 +36,30 @@ const CONNECT_MILLISECONDS = 10_000;
 const KEEP_MILLISECONDS = 15_000;
 /** application_name holds 63 bytes. */
 const NAME_BYTES = 63;
+const { INT8, JSON: JSON_TYPE, JSONB } = pg.types.builtins;
+
 /** int8 counts come as numbers: a count beyond 2^53 is out of reach. Digests are asked for as text. */
-const types = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
-};
+const typesOf = (where: string): pg.CustomTypesConfig => ({
+  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
+    if (oid === INT8) return Number;
+    const parse = pg.types.getTypeParser(oid, format as 'text');
+    return oid === JSON_TYPE || oid === JSONB
+      ? (text: string) => unlessGarbled(where, () => parse(text))
+      : parse;
+  },
+});
+
+/** What Postgres calls JSON is JSON, unless a bit fell over on a line without TLS. */
+function unlessGarbled<T>(where: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new TargetUnavailable(
+      `Postgres at ${where} sent JSON that is none, so the line to it garbles: run again, and see that it uses TLS.`,
+      { cause },
+    );
+  }
+}
 
 export function openDatabase(settings: DatabaseSettings): Database {
   const url = new URL(settings.url);
@@ -53,7 +73,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
 
   async function connect(purpose: string): Promise<pg.Client> {
     const client = new pg.Client({
-      ...{ host, port, user, database, ssl, types },
+      ...{ host, port, user, database, ssl, types: typesOf(where) },
       password: settings.password ?? decodeURIComponent(url.password),
       application_name: `chroma-to-pgvector ${purpose}`.slice(0, NAME_BYTES),
       connectionTimeoutMillis: settings.connectMilliseconds ?? CONNECT_MILLISECONDS,

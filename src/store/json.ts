@@ -3,19 +3,20 @@ import { StoreRefused } from '../errors.ts';
 import type { ShardStore } from './store.ts';
 
 /**
- * JSON of the store that its next writing will put right. null if there is none.
- * @throws StoreRefused if it is no JSON any more
+ * JSON of the store. null if there is none.
+ * @param remedy what puts it right @throws StoreRefused if it is no JSON any more
  */
-export async function readJson<T>(store: ShardStore, key: string): Promise<T | null> {
+export async function readJson<T>(
+  store: ShardStore,
+  key: string,
+  remedy = 'go on with the same --run, which writes it anew',
+): Promise<T | null> {
   const text = await store.readText(key);
   if (text === null) return null;
   try {
     return JSON.parse(text) as T;
   } catch (cause) {
-    throw new StoreRefused(
-      `The store's ${store.urlOf(key)} is not what was written: go on with the same --run, which writes it anew.`,
-      { cause },
-    );
+    throw new StoreRefused(`The store's ${store.urlOf(key)} is not what was written: ${remedy}.`, { cause });
   }
 }
 

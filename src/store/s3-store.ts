@@ -7,7 +7,6 @@ import {
   PutObjectCommand,
   S3Client,
   type S3ClientConfig,
-  S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import type { StoredObject } from '../contract.ts';
@@ -43,8 +42,13 @@ export class S3Store implements ShardStore {
       hash.update(chunk);
       bytes += chunk.length;
     });
-    // pipe does not carry errors on; without this the upload would wait for ever for a broken source.
-    body.on('error', (error) => measured.destroy(error));
+    // pipe does not carry errors on; without this the upload would wait for ever for a broken source. What came down
+    // the stream (Chroma broke off, say) keeps its own name.
+    let broken: Error | null = null;
+    body.on('error', (error) => {
+      broken = error;
+      measured.destroy(error);
+    });
     const upload = new Upload({
       client: this.#client,
       params: { Bucket: this.#bucket, Key: this.#key(key), Body: body.pipe(measured) },
@@ -55,7 +59,7 @@ export class S3Store implements ShardStore {
       await upload.done();
     } catch (error) {
       body.destroy();
-      throw this.#error(key, 'written', error);
+      throw broken ?? this.#error(key, 'written', error);
     }
     return { key, bytes, sha256: hash.digest('hex') };
   }
@@ -140,13 +144,13 @@ export class S3Store implements ShardStore {
     return `${this.#prefix}${checkKey(key)}`;
   }
 
-  #error(key: string, verb: 'read' | 'written' | 'deleted', error: unknown): Error {
-    // What came down the stream (Chroma broke off, say) keeps its own name.
-    if (!(error instanceof Error) || !isFromS3(error)) return error as Error;
+  /** Of whatever the SDK throws: an answer that a bad line garbled breaks its parsers, and they have no name for it. */
+  #error(key: string, verb: 'read' | 'written' | 'deleted', reason: unknown): Error {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
     const where = this.urlOf(key);
     // A system's error is called just that; its code says which one.
     const { code } = error as NodeJS.ErrnoException;
-    const name = error.name === 'Error' ? (code ?? error.message.split(':')[0]) : error.name;
+    const name = error.name === 'Error' ? (code ?? error.message.split(/[:.\n]/)[0]) : error.name;
     if (REFUSALS.has(error.name))
       return new StoreRefused(
         `The store's ${where} cannot be ${verb} (${error.name}): check the bucket's name and region, and that the credentials may use it.`,
@@ -176,10 +180,3 @@ const isMissing = (error: unknown) =>
 
 /** What the SDK says when it compares what came with S3's own checksum. */
 const isMismatch = (error: Error) => /^Checksum mismatch/.test(error.message);
-
-function isFromS3(error: Error): boolean {
-  if (error instanceof S3ServiceException || error.name === 'CredentialsProviderError') return true;
-  const { code } = error as NodeJS.ErrnoException;
-  if (isMismatch(error)) return true;
-  return error.name === 'TimeoutError' || error.name === 'AbortError' || /^E[A-Z]+$/.test(code ?? '');
-}

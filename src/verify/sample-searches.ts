@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import { requireCollectionPlan } from '../plan/plan-file.ts';
 import { fitsIndex } from '../postgres/vector-index.ts';
 import { idAt } from '../shard/pages.ts';
+import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { findSourceChanges } from './source-changes.ts';
@@ -60,13 +61,12 @@ export async function sampleSearches(
 /** Files were sampled when they were read. */
 async function storedSample(store: ShardStore, run: string, schema: string): Promise<SampleSearchesOutput> {
   const searchesKey = keys.searches(run, schema);
-  const text = await store.readText(searchesKey);
-  if (text === null)
+  const stored = await readJson<SampledSearches>(store, searchesKey, 'import again with another --run');
+  if (!stored)
     throw new StoreRefused(
       `The store ${store.url} has lost ${searchesKey}: import again with another --run.`,
     );
-  const { queries } = JSON.parse(text) as SampledSearches;
-  return { run, schema, searchesKey, sampled: queries.length };
+  return { run, schema, searchesKey, sampled: stored.queries.length };
 }
 
 /** Small collections need fewer: ten thousand collections of 50 records take 8 searches each, not 50. */

@@ -144,7 +144,7 @@ export class Cycle {
       this.#result.attempts++;
       assertUntouched(before, await liveTables(this.#world));
       await this.#assertStillFinished();
-      const error = this.#judge(ending);
+      const error = this.#judge(ending, struck);
       this.#note(struck, ending, error);
       if (ending.how === 'ended' && ending.result.status === 'SUCCEEDED') return;
       const remedied = error !== null && this.#follow(error.cause);
@@ -246,11 +246,16 @@ export class Cycle {
   }
 
   /** @returns why it failed; null if it did not, or was killed @throws AssertionError if it failed without a word */
-  #judge(ending: Ending): ReadableError | null {
+  #judge(ending: Ending, struck: readonly Struck[] = []): ReadableError | null {
     assert.ok(ending.how !== 'crashed', `the runner crashed: ${'what' in ending ? ending.what : ''}`);
     if (ending.how === 'killed' || ending.result.status === 'SUCCEEDED') return null;
-    const { rootError } = ending.result;
-    assertExplained(rootError.error, rootError.cause);
+    const { rootError, state } = ending.result;
+    try {
+      assertExplained(rootError.error, rootError.cause);
+    } catch (error) {
+      const faults = struck.map(({ fault, state, detail }) => `${fault} in ${state} (${detail})`).join('; ');
+      assert.fail(`${(error as Error).message} The state ${state} failed after ${faults}.`);
+    }
     return rootError;
   }
 

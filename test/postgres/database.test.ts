@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { MigrationError } from '../../src/errors.ts';
 import {
@@ -46,6 +46,32 @@ test('a wrong password is named as such, with the user and without the password'
     error.message,
     `Postgres at ${hostname}:${port}${pathname} refused the password of user "${username}": check user and password in --target.`,
   );
+});
+
+test('JSON that a bad line garbled is named as that, and worth a retry', async () => {
+  const { hostname, port } = new URL(target.url);
+  const garbling = createServer((client) => {
+    const server = connect(Number(port), hostname).on('error', () => client.destroy());
+    server.on('data', (bytes) =>
+      client.write(Buffer.from(bytes.toString('latin1').replace('{"a": 1}', '1"a": 1}'), 'latin1')),
+    );
+    client.on('error', () => server.destroy()).pipe(server);
+  }).listen(0, '127.0.0.1');
+  await once(garbling, 'listening');
+  const url = new URL(target.url);
+  url.port = String((garbling.address() as AddressInfo).port);
+  const database = openDatabase({ url: url.href });
+  try {
+    for (const type of ['json', 'jsonb'])
+      await assert.rejects(
+        database.withClient('test', (client) => client.query(`select '{"a": 1}'::${type} as value`)),
+        (error) =>
+          error instanceof TargetUnavailable &&
+          /^Postgres at \S+ sent JSON that is none, .+: run again/.test(error.message),
+      );
+  } finally {
+    garbling.close();
+  }
 });
 
 test('a server that is not there is worth a retry', async () => {

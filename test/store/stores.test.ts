@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -8,7 +11,7 @@ import { buffer } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { startFauxqs } from 'fauxqs';
-import { InvalidInput, StoreRefused } from '../../src/errors.ts';
+import { InvalidInput, StoreRefused, StoreUnavailable } from '../../src/errors.ts';
 import { FileStore } from '../../src/store/file-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { S3Store } from '../../src/store/s3-store.ts';
@@ -98,6 +101,39 @@ describe('a store that cannot be used', () => {
       assert.match(error.message, /s3:\/\/no-such-bucket\/x/);
       return true;
     });
+  });
+
+  it('has a name also for an answer that a bad line garbled, and none for what broke before it', async () => {
+    const garbling = createServer((request, response) => {
+      request
+        .resume()
+        .on('end', () => response.writeHead(500, { 'content-type': 'application/xml' }).end('<Er&'));
+    }).listen(0, '127.0.0.1');
+    await once(garbling, 'listening');
+    const { port } = garbling.address() as AddressInfo;
+    const config = { endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', credentials, maxAttempts: 1 };
+    const store = new S3Store('a-bucket', '', { ...config, forcePathStyle: true });
+    try {
+      for (const work of [
+        () => store.readText('x'),
+        () => store.read('x'),
+        () => store.writeText('x', 'y'),
+        () => store.write('x', Readable.from([Buffer.from('y')])),
+        () => store.exists('x'),
+        () => store.delete('x'),
+      ])
+        await assert.rejects(work(), (error) => {
+          assert.ok(error instanceof StoreUnavailable, String(error));
+          assert.match(
+            error.message,
+            /^The store's s3:\/\/a-bucket\/x could not be \w+ \([^\n]+\): run again\.$/,
+          );
+          return true;
+        });
+      await assert.rejects(store.write('x', Readable.from(failing())), /^Error: no more$/);
+    } finally {
+      garbling.close();
+    }
   });
 
   it('leaves no part of an object behind', async () => {
