@@ -54,8 +54,9 @@ async function moveShard(setting: Setting, definitions: Definitions, collection:
   const { plan, shard } = await planOneShard(setting, run, collection);
   await prepareDatabase(setting.database, plan, silentLog);
   const exported = await invokeFresh(definitions.ExportShard, setting, shard as unknown as Json);
-  const { number, schema, manifestKey } = exported.answer as unknown as ExportShardOutput;
-  const imported = await invokeFresh(definitions.ImportShard, setting, { run, schema, number, manifestKey });
+  const { number, schema, collection: name, manifestKey } = exported.answer as unknown as ExportShardOutput;
+  const event = { run, schema, collection: name, number, manifestKey };
+  const imported = await invokeFresh(definitions.ImportShard, setting, event);
   await setting.database.withClient('bench', (client) =>
     client.query(`drop schema ${pg.escapeIdentifier(incomingSchema(schema))} cascade`),
   );

@@ -181,6 +181,8 @@ export interface ShardItem {
 export interface CollectionItem {
   run: string;
   schema: string;
+  /** Chroma's name of it, for those who read the logs. */
+  collection: string;
 }
 
 /** An object of the store as the exporter left it. */
@@ -291,9 +293,7 @@ export interface PrepareDatabaseOutput {
   warnings: string[];
 }
 
-export interface ExportShardOutput {
-  run: string;
-  schema: string;
+export interface ExportShardOutput extends CollectionItem {
   number: number;
   manifestKey: string;
   read: number;
@@ -302,9 +302,7 @@ export interface ExportShardOutput {
   /** The shard had been exported before and nothing was done. */
   skipped: boolean;
 }
-export interface ImportShardInput {
-  run: string;
-  schema: string;
+export interface ImportShardInput extends CollectionItem {
   number: number;
   manifestKey: string;
 }

@@ -15,6 +15,7 @@ export function indexStates(scope: Construct, rooms: Rooms): sfn.DistributedMap 
     itemSelector: {
       run: '{% $states.context.Map.Item.Value.run %}',
       schema: '{% $states.context.Map.Item.Value.schema %}',
+      collection: '{% $states.context.Map.Item.Value.collection %}',
       looks: 0,
     },
     child: indexChild(scope, rooms),
@@ -31,6 +32,7 @@ function indexChild(scope: Construct, { steps }: Rooms): sfn.IChainable {
   const build: Payload<IndexBuildInput> = {
     run: '{% $states.input.run %}',
     schema: '{% $states.input.schema %}',
+    collection: '{% $states.input.collection %}',
     looks: '{% $states.input.looks %}',
   };
   const start = invokeStep<IndexBuildInput>(scope, 'StartIndexBuild', steps.startIndexBuild, {

@@ -71,6 +71,7 @@ function shardChild(scope: Construct, { steps }: Rooms, noun: string): sfn.Chain
     payload: {
       run: '{% $states.input.run %}',
       schema: '{% $states.input.schema %}',
+      collection: '{% $states.input.collection %}',
       number: '{% $states.input.number %}',
       manifestKey: '{% $states.input.manifestKey %}',
     },

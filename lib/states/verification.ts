@@ -17,7 +17,11 @@ export function verificationStates(scope: Construct, { steps, store }: Rooms): D
   });
   const verifyCollection = invokeStep<CollectionItem>(scope, 'VerifyCollection', steps.verifyCollection, {
     comment: 'Counts, dimensions, checksums and searches. A mismatch fails the execution before publishing.',
-    payload: { run: '{% $states.input.run %}', schema: '{% $states.input.schema %}' },
+    payload: {
+      run: '{% $states.input.run %}',
+      schema: '{% $states.input.schema %}',
+      collection: '{% $states.input.collection %}',
+    },
   });
   return storeMap(scope, 'VerifyCollections', {
     comment: 'Compares every collection with what Chroma said.',

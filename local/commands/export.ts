@@ -158,7 +158,8 @@ async function exportShards(
     },
     { concurrency: 2 },
   );
-  for (const { schema } of plan.collections) await sampleSearches(context, { run: plan.run, schema });
+  for (const { schema, collection } of plan.collections)
+    await sampleSearches(context, { run: plan.run, schema, collection });
   // From here on it is the store that is read.
   await storePlan(store, { plan: { ...plan, source: store.url }, shards });
   const manifest: ExportManifest = {

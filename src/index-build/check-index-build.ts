@@ -11,7 +11,7 @@ import { waitSeconds } from './wait.ts';
  */
 export async function checkIndexBuild(
   { database, log }: { database: Database; log: Log },
-  { run, schema, looks }: IndexBuildInput,
+  { run, schema, collection, looks }: IndexBuildInput,
 ): Promise<IndexBuildOutput> {
   return database.withClient(`look at ${run}`, async (client) => {
     const { valid, building } = await indexState(client, run, schema);
@@ -25,6 +25,9 @@ export async function checkIndexBuild(
         ...(percent !== null && { percent }),
       });
     const state = building ? 'building' : 'stopped';
-    return { run, schema, state, index, percent, looks: looks + 1, waitSeconds: waitSeconds(looks) };
+    return {
+      ...{ run, schema, collection, state, index, percent },
+      ...{ looks: looks + 1, waitSeconds: waitSeconds(looks) },
+    };
   });
 }

@@ -36,14 +36,15 @@ const SCHEMA_LOCK = 0x63687202;
 export async function startIndexBuild(
   context: IndexBuildContext,
   plan: Plan,
-  { run, schema, looks }: IndexBuildInput,
+  { looks, ...item }: IndexBuildInput,
 ): Promise<IndexBuildOutput> {
   const { database, log } = context;
+  const { run, schema } = item;
   const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
   const client = await database.connect(buildPurpose(run, schema));
   const answer = (state: IndexBuildOutput['state'], index: string | null = null): IndexBuildOutput => {
     if (state === 'valid') log.info('indexes valid', { run, schema });
-    return { run, schema, state, index, percent: null, looks: looks + 1, waitSeconds: waitSeconds(looks) };
+    return { ...item, state, index, percent: null, looks: looks + 1, waitSeconds: waitSeconds(looks) };
   };
   try {
     // Published means that they were all there; the incoming tables are not.

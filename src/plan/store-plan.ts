@@ -105,7 +105,9 @@ export function parseInput(input: unknown): { options: MigrationInput; request: 
 
 /** Writes all that is made of the plan, and it last: what the store has lost of it is there again when a run goes on. */
 async function writeParts(store: ShardStore, plan: Plan): Promise<void> {
-  const items = plan.collections.map(({ schema }): CollectionItem => ({ run: plan.run, schema }));
+  const items = plan.collections.map(
+    ({ schema, collection }): CollectionItem => ({ run: plan.run, schema, collection }),
+  );
   await store.writeText(keys.collections(plan.run), JSON.stringify(items));
   await pMap(
     plan.collections,

@@ -23,7 +23,7 @@ export interface ExportContext {
  * manifest is not exported again. What was deleted from Chroma since the plan is counted as vanished.
  */
 export async function exportShard(context: ExportContext, shard: ShardItem): Promise<ExportShardOutput> {
-  const { run, schema, number } = shard;
+  const { run, schema, collection, number } = shard;
   const manifestKey = keys.manifest(run, schema, number);
   const known = await readManifest(context.store, manifestKey);
   const done = known?.idsHash === shard.idsHash ? known : null;
@@ -39,7 +39,8 @@ export async function exportShard(context: ExportContext, shard: ShardItem): Pro
     vanished,
     skipped: done !== null,
   });
-  return { run, schema, number, manifestKey, read, rejected, vanished, skipped: done !== null };
+  const skipped = done !== null;
+  return { run, schema, collection, number, manifestKey, read, rejected, vanished, skipped };
 }
 
 async function exportPages(context: ExportContext, shard: ShardItem): Promise<ShardManifest> {

@@ -27,11 +27,12 @@ const VECTORS_A_PAGE = 64;
  */
 export async function sampleSearches(
   { chroma, store, log }: { chroma: RecordSource; store: ShardStore; log: Log },
-  { run, schema }: CollectionItem,
+  item: CollectionItem,
 ): Promise<SampleSearchesOutput> {
+  const { run, schema } = item;
   const plan = await requireCollectionPlan(store, run, schema);
   const searchesKey = keys.searches(run, schema);
-  if (!isServer(plan.source)) return storedSample(store, run, schema);
+  if (!isServer(plan.source)) return storedSample(store, item);
   const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
   const changes = await findSourceChanges(chroma, store, run, collection);
   await store.writeText(keys.changes(run, schema), JSON.stringify(changes));
@@ -55,18 +56,18 @@ export async function sampleSearches(
   ]);
   await store.writeText(searchesKey, JSON.stringify(samples));
   log.info('searches sampled', { run, schema, sampled: samples.queries.length });
-  return { run, schema, searchesKey, sampled: samples.queries.length };
+  return { ...item, searchesKey, sampled: samples.queries.length };
 }
 
 /** Files were sampled when they were read. */
-async function storedSample(store: ShardStore, run: string, schema: string): Promise<SampleSearchesOutput> {
-  const searchesKey = keys.searches(run, schema);
+async function storedSample(store: ShardStore, item: CollectionItem): Promise<SampleSearchesOutput> {
+  const searchesKey = keys.searches(item.run, item.schema);
   const stored = await readJson<SampledSearches>(store, searchesKey, 'import again with another --run');
   if (!stored)
     throw new StoreRefused(
       `The store ${store.url} has lost ${searchesKey}: import again with another --run.`,
     );
-  return { run, schema, searchesKey, sampled: stored.queries.length };
+  return { ...item, searchesKey, sampled: stored.queries.length };
 }
 
 /** Small collections need fewer: ten thousand collections of 50 records take 8 searches each, not 50. */

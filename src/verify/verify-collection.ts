@@ -85,7 +85,7 @@ export async function verifyCollection(
     recordVerified(client, { run, schema, sourceChecksum: checksum.source, targetChecksum: checksum.target }),
   );
   context.log.info('collection verified', { run, schema, records: records.target });
-  return { run, schema, records: records.target, checksum: checksum.target, recallAt10: searches.recallAt10 };
+  return { ...item, records: records.target, checksum: checksum.target, recallAt10: searches.recallAt10 };
 }
 
 /** What the ledger says was loaded of a collection, into which schema, and what is to become of it. */

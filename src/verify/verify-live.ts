@@ -87,7 +87,7 @@ async function verifyOne(
   const { schema } = collection;
   const shards = allShards.filter((shard) => shard.schema === schema);
   const { checksum, ...account } = await digestShards(context, shards, schema);
-  await sampleSearches(context, { run: plan.run, schema });
+  await sampleSearches(context, { run: plan.run, schema, collection: collection.collection });
   const numbers = shards.map(({ number }) => number);
   const rows = {
     records: account.loaded,

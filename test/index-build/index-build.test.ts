@@ -43,7 +43,12 @@ test('one call builds the keys and indexes of a small collection, and says which
   const said: string[] = [];
   const log: Log = { info: (_, fields) => fields?.index && said.push(String(fields.index)), warn() {} };
   const context = { database: target.database, log, patienceMilliseconds: 60_000 };
-  const output = await startIndexBuild(context, plan, { run: 'run', schema: 'docs', looks: 3 });
+  const output = await startIndexBuild(context, plan, {
+    run: 'run',
+    schema: 'docs',
+    collection: 'docs',
+    looks: 3,
+  });
   assert.equal(output.state, 'valid');
   const expected = [
     ...['documents_pkey', 'embeddings_pkey', 'idx_embeddings_document_id', 'embeddings_document_id_fkey'],
@@ -151,7 +156,7 @@ test('a look at a collection that nobody builds says to start, and waits grow wi
   const context = { database: target.database, log: silentLog };
   const waits: number[] = [];
   for (let looks = 0; looks < 9; looks++) {
-    const output = await checkIndexBuild(context, { run: 'run', schema: 'docs', looks });
+    const output = await checkIndexBuild(context, { run: 'run', schema: 'docs', collection: 'docs', looks });
     assert.deepEqual([output.state, output.looks], ['stopped', looks + 1]);
     waits.push(output.waitSeconds);
   }

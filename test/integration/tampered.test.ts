@@ -174,7 +174,10 @@ describe('tampered tables', () => {
       ...['migrate', '--source', chroma.url, '--target', postgres.url, '--store', store, '--run', run],
     ]);
   const verify = async () =>
-    verifyCollection({ database, store: await openStore(store), log: silentLog }, { run, schema: 'docs' });
+    verifyCollection(
+      { database, store: await openStore(store), log: silentLog },
+      { run, schema: 'docs', collection: 'docs' },
+    );
 
   /** Tampers with the incoming tables, looks, and puts back what was imported. */
   async function whileTampered(sql: string, look: () => Promise<void>): Promise<void> {

@@ -1,6 +1,7 @@
 /** The state machine that AWS is given, run with functions that only say what the real ones would. */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { aboutOf } from '../../lambdas/step.ts';
 import { STEP_NAMES } from '../../lib/step-names.ts';
 import { rdsResources } from '../../local/rds-adapter.ts';
 import { StateFailure } from '../../local/state-machine/errors.ts';
@@ -14,6 +15,7 @@ import { TestClock } from './test-clock.ts';
 
 const definition = definitionOf(synthesize().template) as unknown as Json;
 const SHARDS = 5;
+const ITEM = { run: 'r', schema: 'docs', collection: 'Docs' };
 
 // biome-ignore lint/suspicious/noExplicitAny: each test knows what its step is given.
 type Event = Record<string, any>;
@@ -28,10 +30,10 @@ type Answers = Record<string, (event: Event) => unknown>;
 
 async function migrate(context: TestContext, answers: Answers, plan: Partial<PlanStepOutput> = {}) {
   const store = await testStore(context);
-  const shards = Array.from({ length: SHARDS }, (_, number) => ({ run: 'r', schema: 'docs', number }));
+  const shards = Array.from({ length: SHARDS }, (_, number) => ({ ...ITEM, number }));
   await store.writeText('shards.json', JSON.stringify(shards));
   await store.writeText('unfinished.json', JSON.stringify(shards.slice(3)));
-  await store.writeText('collections.json', JSON.stringify([{ run: 'r', schema: 'docs' }]));
+  await store.writeText('collections.json', JSON.stringify([ITEM]));
   const calls: Call[] = [];
   const all: Answers = {
     plan: () => ({
@@ -102,7 +104,24 @@ describe('The synthesized state machine', () => {
     assert.deepEqual(calls[0]?.event, { execution: 'execution-1', input: { collections: ['docs'] } });
     const imports = calls.filter(({ step }) => step === 'import-shard').map(({ event }) => event);
     assert.equal(imports.length, SHARDS);
-    assert.deepEqual(Object.keys(imports[0]!), ['run', 'schema', 'number', 'manifestKey']);
+    assert.deepEqual(Object.keys(imports[0]!), ['run', 'schema', 'collection', 'number', 'manifestKey']);
+  });
+
+  it('tells every step of which run, collection and shard it works, for its log and its trace', async (context) => {
+    const { calls } = await migrate(context, {});
+    for (const step of ['export-shard', 'import-shard'])
+      assert.deepEqual(
+        calls.filter((call) => call.step === step).map(({ event }) => aboutOf(event).shard),
+        Array.from({ length: SHARDS }, (_, number) => number),
+      );
+    const wholeRun = ['plan', 'prepare-database', 'find-unfinished-shards', 'publish', 'write-report'];
+    for (const { step, event } of calls) {
+      const { shard, ...about } = aboutOf(event);
+      assert.deepEqual(
+        about,
+        step === 'plan' ? { run: 'execution-1' } : wholeRun.includes(step) ? { run: 'r' } : ITEM,
+      );
+    }
   });
 
   it('goes on with the other shards when one fails, then tries what is left once more', async (context) => {

@@ -186,7 +186,7 @@ describe('a corruptor', { skip: !process.env.DATABASE_URL && 'needs a native ser
         `delete from ${TABLES}.embeddings; delete from ${TABLES}.documents; delete from chroma_migration.shards`,
       ),
     );
-    const shard = { run: RUN, schema: SCHEMA, number: 0, manifestKey };
+    const shard = { run: RUN, schema: SCHEMA, collection: SCHEMA, number: 0, manifestKey };
     const error = await importShard({ database, store, log: silentLog }, shard).then(
       () => null,
       (failed: Error) => failed,

@@ -48,10 +48,13 @@ async function loaded(run: string, ...collections: Partial<CollectionPlan>[]): P
 
 const start = (plan: Plan, schema: string, patienceMilliseconds = 60_000) =>
   startIndexBuild({ database: target.database, log: silentLog, patienceMilliseconds }, plan, {
-    ...{ run: plan.run, schema, looks: 0 },
+    ...{ run: plan.run, schema, collection: schema, looks: 0 },
   });
 const look = (plan: Plan, schema: string, log: Log = silentLog) =>
-  checkIndexBuild({ database: target.database, log }, { run: plan.run, schema, looks: 0 });
+  checkIndexBuild(
+    { database: target.database, log },
+    { run: plan.run, schema, collection: schema, looks: 0 },
+  );
 
 /** Starts with so little patience that the vector index is left to the server. */
 async function leaveVectorIndex(plan: Plan, schema: string): Promise<void> {

@@ -115,7 +115,7 @@ export const verified = ({ database }: TestTarget, plan: Plan) =>
 /** Builds indexes with patience enough for all of them. */
 export const index = ({ database }: TestTarget, plan: Plan, schema = plan.collections[0]!.schema) =>
   startIndexBuild({ database, log: silentLog, patienceMilliseconds: 60_000 }, plan, {
-    ...{ run: plan.run, schema, looks: 0 },
+    ...{ run: plan.run, schema, collection: schema, looks: 0 },
   });
 
 /** The whole way of a run at the target: its tables are live afterwards. */

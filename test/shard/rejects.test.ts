@@ -53,7 +53,7 @@ test('a rejected record with line and paragraph separators comes to the ledger a
     ...{ startedAt: '2026-11-20T09:15:00Z', finishedAt: '2026-11-20T09:15:01Z' },
   };
   await store.writeText('manifest', JSON.stringify(manifest));
-  const shard = { run: 'run', schema: 'docs', number: 0, manifestKey: 'manifest' };
+  const shard = { run: 'run', schema: 'docs', collection: 'docs', number: 0, manifestKey: 'manifest' };
   await importShard({ database: target.database, store, log: silentLog }, shard);
   assert.deepEqual(await target.rows('select source_id as id, record from chroma_migration.rejects'), [
     { id: reject.id, record: reject.record },

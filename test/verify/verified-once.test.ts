@@ -26,7 +26,10 @@ test('what was verified once and is found otherwise at a later look is not publi
   await index(target, plan);
   await verified(target, plan);
   await assert.rejects(
-    verifyCollection({ database: target.database, store, log: silentLog }, { run: 'run', schema: 'docs' }),
+    verifyCollection(
+      { database: target.database, store, log: silentLog },
+      { run: 'run', schema: 'docs', collection: 'docs' },
+    ),
     VerificationFailed,
   );
   await assert.rejects(publish(target.database, 'run', silentLog), /is not verified/);
