@@ -1,3 +1,5 @@
+import { logger } from './runtime.ts';
+
 /** What CloudFormation sends to the function behind a custom resource. */
 export interface CustomResourceEvent {
   RequestType: 'Create' | 'Update' | 'Delete';
@@ -35,7 +37,10 @@ export async function answerCloudFormation(
     const { id, data } = await act(event);
     await respond(event.ResponseURL, { ...common, Status: 'SUCCESS', PhysicalResourceId: id, Data: data });
   } catch (error) {
-    const Reason = (error as Error).message.slice(0, LONGEST_REASON);
+    const { name, message } = error as Error;
+    const Reason = message.slice(0, LONGEST_REASON);
+    // The function has not failed, so nobody else logs it.
+    logger.error(Reason, { error: name });
     await respond(event.ResponseURL, { ...common, Status: 'FAILED', PhysicalResourceId, Reason });
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RUN_NAME } from '../src/contract.ts';
+import type { About } from './step.ts';
 
 /** What EventBridge sends of an execution that has ended, as far as it is read. */
 const ExecutionEnded = z.object({
@@ -19,6 +20,12 @@ export interface ExecutionEnd {
   status: string;
   error: string | null;
   cause: string | null;
+}
+
+/** For the log of a function that EventBridge calls. */
+export function aboutExecutionEnd(event: unknown): About {
+  const { run } = readExecutionEnd(event);
+  return run === null ? {} : { run };
 }
 
 export function readExecutionEnd(event: unknown): ExecutionEnd {

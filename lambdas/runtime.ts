@@ -41,10 +41,18 @@ const onLambda = settings.AWS_EXECUTION_ENV?.startsWith('AWS_Lambda_') ?? false;
 /** One JSON object a line, its fields beside the message: what metric filters, Logs Insights and the local runner read. */
 class Lines extends LogFormatter {
   override formatAttributes(
-    { logLevel, message, xRayTraceId }: UnformattedAttributes,
+    { logLevel, message, serviceName, lambdaContext, xRayTraceId }: UnformattedAttributes,
     fields: LogAttributes,
   ): LogItem {
-    const line = { level: logLevel.toLowerCase(), message, xray_trace_id: xRayTraceId };
+    const line = {
+      level: logLevel.toLowerCase(),
+      message,
+      service: serviceName,
+      // The names that Powertools has for them: its examples of queries find these lines too.
+      function_request_id: lambdaContext?.awsRequestId,
+      cold_start: lambdaContext?.coldStart,
+      xray_trace_id: xRayTraceId,
+    };
     return new LogItem({ attributes: line }).addAttributes(fields);
   }
 }

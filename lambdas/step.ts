@@ -1,7 +1,7 @@
 import { logger, openMetrics, takeChromaAnswers, tracer } from './runtime.ts';
 
 /** What an invocation is about; what its event does not say is left out. */
-interface About {
+export interface About {
   run?: string;
   /** The collection, by the name that the rest of the run has for it. */
   schema?: string;
@@ -19,14 +19,24 @@ export function aboutOf(event: unknown): About {
   return Object.fromEntries(Object.entries(about).filter(([, value]) => value !== undefined));
 }
 
-/** A step's handler: each of its lines, its trace and its figures say of which run, collection and shard they are. */
+type LambdaContext = Parameters<typeof logger.addContext>[0];
+
+/**
+ * A function's handler: each of its lines, its trace and its figures say of which run, collection and shard they are.
+ * @param tell of an event that is not a step's
+ */
 export const step =
-  <Input, Output>(work: (event: Input) => Promise<Output>): ((event: Input) => Promise<Output>) =>
-  async (event) => {
-    const about = aboutOf(event);
+  <Input, Output>(
+    work: (event: Input) => Promise<Output>,
+    tell: (event: Input) => About = aboutOf,
+  ): ((event: Input, context?: LambdaContext) => Promise<Output>) =>
+  async (event, context) => {
+    let about: About = {};
     logger.resetKeys();
-    logger.appendKeys({ ...about });
+    if (context) logger.addContext(context);
     try {
+      about = tell(event);
+      logger.appendKeys({ ...about });
       return await traced(about, () => work(event));
     } catch (error) {
       // Lambda writes the error too, and not of which shard.

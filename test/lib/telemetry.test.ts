@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { aboutOf } from '../../lambdas/step.ts';
+import { type FunctionName, HELPER_NAMES, STEP_NAMES } from '../../lib/step-names.ts';
 import { buildAll } from '../../local/build.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 /** What X-Ray takes: of it, what is asserted. */
 interface Segment {
@@ -35,28 +36,31 @@ interface Observed {
   segments: Segment[];
 }
 
-/** Runs the bundled plan against a Chroma that knows nothing, so that it asks once and fails. */
-async function failingPlan(environment: (daemon: string) => Record<string, string>): Promise<Observed> {
+type Environment = (daemon: string) => Record<string, string>;
+
+/** Calls the bundled function as Lambda does, with a Chroma that knows nothing and a database that is not there. */
+async function call(step: FunctionName, event: object, environment: Environment): Promise<Observed> {
   const { assembly } = await buildAll();
-  const [bundle] = globSync(join(assembly, 'asset.*', 'plan.mjs'));
+  const [bundle] = globSync(join(assembly, 'asset.*', `${step}.mjs`));
   const segments: Segment[] = [];
   const daemon = createSocket('udp4').bind(0, '127.0.0.1');
   daemon.on('message', (message) => segments.push(JSON.parse(message.toString().split('\n')[1]!)));
   await once(daemon, 'listening');
   const chroma = createServer((_, answer) => answer.writeHead(404).end('{}')).listen(0, '127.0.0.1');
   await once(chroma, 'listening');
-  const call = `const { handler } = await import(${JSON.stringify(bundle)});
-    await handler({ execution: 'execution-1', input: { run: 'nightly' } }).catch(() => undefined);`;
+  const script = `const { handler } = await import(${JSON.stringify(bundle)});
+    await handler(${JSON.stringify(event)}, { awsRequestId: 'request-1' }).catch(() => undefined);`;
   const env = {
-    STORE_URL: join(tmpdir(), 'no-such-store'),
+    STORE_URL: await temporaryFolder('telemetry-'),
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
     CHROMA_URL: `http://127.0.0.1:${(chroma.address() as AddressInfo).port}`,
-    POWERTOOLS_SERVICE_NAME: 'plan',
+    POWERTOOLS_SERVICE_NAME: step,
     POWERTOOLS_METRICS_NAMESPACE: 'ChromaToPgvector/Test',
     ...environment(`127.0.0.1:${daemon.address().port}`),
   };
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,
-    ['--input-type=module', '-e', call],
+    ['--input-type=module', '-e', script],
     { env },
   );
   const lines = `${stdout}${stderr}`.trim().split('\n');
@@ -65,24 +69,34 @@ async function failingPlan(environment: (daemon: string) => Record<string, strin
   return { lines: lines.map((line) => JSON.parse(line) as Record<string, unknown>), segments };
 }
 
+/** It asks once and fails. */
+const failingPlan = (environment: Environment) =>
+  call('plan', { execution: 'execution-1', input: { run: 'nightly' } }, environment);
+
 const TRACE = '1-5e1b4151-5ac6c58f5b9dfa3a2a2d8a3b';
+const onLambda: Environment = (daemon) => ({
+  AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+  LAMBDA_TASK_ROOT: '/var/task',
+  AWS_XRAY_DAEMON_ADDRESS: daemon,
+  _X_AMZN_TRACE_ID: `Root=${TRACE};Parent=53995c3f42cd8ad8;Sampled=1`,
+});
 
 describe('a function on Lambda', () => {
   let observed: Observed;
   before(async () => {
-    observed = await failingPlan((daemon) => ({
-      AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
-      LAMBDA_TASK_ROOT: '/var/task',
-      AWS_XRAY_DAEMON_ADDRESS: daemon,
-      _X_AMZN_TRACE_ID: `Root=${TRACE};Parent=53995c3f42cd8ad8;Sampled=1`,
-    }));
+    observed = await failingPlan(onLambda);
   });
 
-  it('says in each line of which run it is, and under which trace', () => {
+  it('says in each line of which run it is, in which call and under which trace', () => {
     const said = observed.lines.filter(({ level }) => level !== undefined);
     assert.deepEqual(
-      said.map(({ level, run, error, xray_trace_id }) => ({ level, run, error, xray_trace_id })),
-      [{ level: 'error', run: 'nightly', error: 'SourceRefused', xray_trace_id: TRACE }],
+      said.map(({ message, cold_start, ...line }) => line),
+      [
+        {
+          ...{ level: 'error', run: 'nightly', error: 'SourceRefused', service: 'plan' },
+          ...{ function_request_id: 'request-1', xray_trace_id: TRACE },
+        },
+      ],
     );
   });
 
@@ -102,6 +116,33 @@ describe('a function on Lambda', () => {
     assert.deepEqual(Metrics, [{ Name: 'ChromaAnswer', Unit: 'Milliseconds' }]);
     assert.deepEqual([figure!.service, figure!.run], ['plan', 'nightly']);
     assert.ok(figure!.ChromaAnswer > 0);
+  });
+});
+
+describe('a function beside the state machine', () => {
+  it('says in each line, and X-Ray, of which run the execution was that has ended', async () => {
+    const detail = { name: 'execution-1', status: 'FAILED', input: '{"run":"nightly"}' };
+    const { lines, segments } = await call('report-failure', { detail }, onLambda);
+    assert.deepEqual(
+      lines.map(({ level, run, service, function_request_id, xray_trace_id }) => ({
+        ...{ level, run, service, function_request_id, xray_trace_id },
+      })),
+      ['info', 'warn'].map((level) => ({
+        ...{ level, run: 'nightly', service: 'report-failure' },
+        ...{ function_request_id: 'request-1', xray_trace_id: TRACE },
+      })),
+    );
+    assert.deepEqual(
+      segments.map(({ trace_id, annotations }) => [trace_id, annotations.run]),
+      [[TRACE, 'nightly']],
+    );
+  });
+
+  it('is made by the same wrapper as the steps, each of them', () => {
+    for (const name of [...STEP_NAMES, ...HELPER_NAMES]) {
+      const code = readFileSync(new URL(`../../lambdas/${name}.ts`, import.meta.url), 'utf8');
+      assert.match(code, /^export const handler = step\(/m, name);
+    }
   });
 });
 
