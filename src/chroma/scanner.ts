@@ -1,3 +1,4 @@
+import { nearestFloat32 } from './float32.ts';
 import type { Embeddings, Spans } from './scan-page.ts';
 
 const QUOTE = 0x22;
@@ -235,9 +236,11 @@ export class Scanner {
   #oddNumber(): number {
     const start = this.#space();
     while (isOfWord(this.#bytes[this.#at])) this.#at++;
-    const value: unknown = JSON.parse(this.#bytes.toString('latin1', start, this.#at));
-    if (value !== null && typeof value !== 'number') throw new SyntaxError(`no number at ${start}`);
-    return value ?? Number.NaN;
+    const text = this.#bytes.toString('latin1', start, this.#at);
+    const value: unknown = JSON.parse(text);
+    if (value === null) return Number.NaN;
+    if (typeof value !== 'number') throw new SyntaxError(`no number at ${start}`);
+    return nearestFloat32(text, value);
   }
 
   #string(): void {

@@ -84,6 +84,29 @@ describe('a page of Chroma', () => {
     );
   });
 
+  it('keeps the one float32 whose shortest decimal leads to its neighbour by way of a double', () => {
+    const exact = new Float32Array(new Uint32Array([0x15ae43fd, 0x95ae43fd]).buffer);
+    const written = '7.038531e-26';
+    assert.notEqual(Math.fround(Number(written)), exact[0]);
+    for (const text of [written, '70.38531e-27', '0.00000000000000000000000007038531']) {
+      const page = scanPage(Buffer.from(`{"ids":["a"],"embeddings":[[${text},-${text}]]}`));
+      assert.deepEqual(page.embeddings!.components.subarray(0, 2), exact);
+    }
+    // In the very middle the even one is nearest, and a digit more or less decides.
+    const nearest = (text: string) =>
+      scanPage(Buffer.from(`{"ids":["a"],"embeddings":[[${text}]]}`)).embeddings!.components[0];
+    assert.deepEqual(
+      [
+        '16777217',
+        '16777217.0000000000001',
+        '16777219',
+        '16777218.9999999999999',
+        '-16777217.00000000000001',
+      ].map(nearest),
+      [16777216, 16777218, 16777220, 16777218, -16777218],
+    );
+  });
+
   it('says which vectors hold something that is no finite float32', () => {
     const page = scanPage(
       Buffer.from('{"ids":["a","b","c","d"],"embeddings":[[1,null],[1e39,2],[3,4],null]}'),
