@@ -1,3 +1,5 @@
+const SMALLEST_BYTES = 64 * 1024;
+
 /**
  * Bytes of a binary COPY stream, written field by field. A field is its length as int32, then its bytes; a
  * length of −1 is null. Source: PostgreSQL, "COPY", section "Binary Format".
@@ -5,8 +7,10 @@
 export class CopyBuffer {
   #bytes: Buffer;
   #length = 0;
+  /** What was handed out by the last {@link swap}. */
+  #other: Buffer = Buffer.alloc(0);
 
-  constructor(capacity = 64 * 1024) {
+  constructor(capacity = SMALLEST_BYTES) {
     this.#bytes = Buffer.allocUnsafeSlow(capacity);
   }
 
@@ -14,7 +18,22 @@ export class CopyBuffer {
   take(): Buffer {
     const taken = this.#bytes.subarray(0, this.#length);
     // The next page will be about as large as this one.
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(64 * 1024, Math.ceil(this.#length * 1.1)));
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(SMALLEST_BYTES, Math.ceil(this.#length * 1.1)));
+    this.#length = 0;
+    return taken;
+  }
+
+  /**
+   * What was written since the last call, valid until the call after the next: two memories take turns, so that a page
+   * is written while the one before is stored, and nothing is left to be collected.
+   */
+  swap(): Buffer {
+    const taken = this.#bytes.subarray(0, this.#length);
+    // Nobody waits until nothing is stored: the memory that is lent stays so.
+    if (this.#length === 0) return taken;
+    const free = this.#other;
+    this.#other = this.#bytes;
+    this.#bytes = free.length > 0 ? free : Buffer.allocUnsafeSlow(this.#other.length);
     this.#length = 0;
     return taken;
   }

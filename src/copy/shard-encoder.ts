@@ -28,7 +28,12 @@ export interface EncodedCollection {
   layout: LayoutName;
 }
 
-/** Encodes a shard page by page. */
+/**
+ * Encodes a shard page by page.
+ *
+ * What it makes of a page is the caller's, or, of one that reuses its memory, valid until the page after the next is
+ * encoded.
+ */
 export class ShardEncoder {
   readonly #namespace: Buffer;
   readonly #dimension: number;
@@ -37,8 +42,14 @@ export class ShardEncoder {
   readonly #tables: { rows: TableRows; buffer: CopyBuffer }[];
   readonly #records = new CopyBuffer();
   readonly #digests = new CopyBuffer();
+  readonly #bytesOf: (buffer: CopyBuffer) => Buffer;
 
-  constructor({ collectionId, dimension, layout }: EncodedCollection, encoding: Encoding) {
+  constructor(
+    { collectionId, dimension, layout }: EncodedCollection,
+    encoding: Encoding,
+    { reusesMemory = false } = {},
+  ) {
+    this.#bytesOf = reusesMemory ? (buffer) => buffer.swap() : (buffer) => buffer.take();
     this.#namespace = uuidBytes(collectionId);
     this.#dimension = dimension;
     this.#encoding = encoding;
@@ -58,9 +69,11 @@ export class ShardEncoder {
       }
     }
     return {
-      copies: Object.fromEntries(this.#tables.map(({ rows, buffer }) => [rows.object, buffer.take()])),
-      records: this.#records.take(),
-      digests: this.#digests.take(),
+      copies: Object.fromEntries(
+        this.#tables.map(({ rows, buffer }) => [rows.object, this.#bytesOf(buffer)]),
+      ),
+      records: this.#bytesOf(this.#records),
+      digests: this.#bytesOf(this.#digests),
       rejects,
       written: page.length - rejects.length,
     };

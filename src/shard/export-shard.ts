@@ -48,7 +48,9 @@ async function exportPages(context: ExportContext, shard: ShardItem): Promise<Sh
   const objects = new ShardObjects(context.store, shard);
   const ids = await readShardIds(context.store, shard);
   const reader = new ShardReader(context.chroma, shard, ids);
-  const encoder = new ShardEncoder(shard, shard.content === 'digests' ? 'digests' : shard.format);
+  const encoder = new ShardEncoder(shard, shard.content === 'digests' ? 'digests' : shard.format, {
+    reusesMemory: true,
+  });
   const progress = new Ticker(() => {
     reportProgress(context.log, {
       phase: 'export',

@@ -1,12 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { access, type FileHandle, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { StoredObject } from '../contract.ts';
 import { StoreRefused, StoreUnavailable } from '../errors.ts';
-import { measure } from './measure.ts';
+import { MeasuredBody } from './measured-body.ts';
 import { checkKey, ObjectMissing, type ShardStore } from './store.ts';
 
 /** Bytes that are read at a time. */
@@ -22,17 +21,18 @@ export class FileStore implements ShardStore {
     this.url = this.#root;
   }
 
-  async write(key: string, body: Readable): Promise<StoredObject> {
+  async write(key: string, body: AsyncIterable<Buffer>): Promise<StoredObject> {
     return this.#place(key, async (temporary) => {
-      const hash = createHash('sha256');
-      let bytes = 0;
-      const measured = measure((chunk) => {
-        hash.update(chunk);
-        bytes += chunk.length;
-      });
-      await pipeline(body, measured, createWriteStream(temporary, { flags: 'wx', highWaterMark: 1 << 20 }));
-      await syncToDisk(temporary);
-      return { key, bytes, sha256: hash.digest('hex') };
+      const measured = new MeasuredBody(body);
+      const file = await open(temporary, 'wx');
+      try {
+        await file.writeFile(measured);
+        // A manifest must not outlive the objects that it names: they reach the disk before it is written.
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      return measured.stored(key);
     });
   }
 
@@ -112,16 +112,6 @@ async function* pieces(file: FileHandle, path: string): AsyncGenerator<Buffer> {
       if (bytesRead === 0) return;
       yield memory.subarray(0, bytesRead);
     }
-  } finally {
-    await file.close();
-  }
-}
-
-/** A manifest must not outlive the objects that it names: they reach the disk before it is written. */
-async function syncToDisk(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.datasync();
   } finally {
     await file.close();
   }

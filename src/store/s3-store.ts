@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
@@ -11,7 +10,7 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import type { StoredObject } from '../contract.ts';
 import { StoreRefused, StoreUnavailable } from '../errors.ts';
-import { measure } from './measure.ts';
+import { MeasuredBody } from './measured-body.ts';
 import { checkKey, ObjectDamaged, ObjectMissing, type ShardStore } from './store.ts';
 
 /**
@@ -35,33 +34,21 @@ export class S3Store implements ShardStore {
     this.#client = new S3Client({ maxAttempts: 5, ...config });
   }
 
-  async write(key: string, body: Readable): Promise<StoredObject> {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    const measured = measure((chunk) => {
-      hash.update(chunk);
-      bytes += chunk.length;
-    });
-    // pipe does not carry errors on; without this the upload would wait for ever for a broken source. What came down
-    // the stream (Chroma broke off, say) keeps its own name.
-    let broken: Error | null = null;
-    body.on('error', (error) => {
-      broken = error;
-      measured.destroy(error);
-    });
+  async write(key: string, body: AsyncIterable<Buffer>): Promise<StoredObject> {
+    const measured = new MeasuredBody(body);
     const upload = new Upload({
       client: this.#client,
-      params: { Bucket: this.#bucket, Key: this.#key(key), Body: body.pipe(measured) },
+      params: { Bucket: this.#bucket, Key: this.#key(key), Body: Readable.from(copies(measured)) },
       partSize: PART_BYTES,
       queueSize: PARTS_AT_A_TIME,
     });
     try {
       await upload.done();
     } catch (error) {
-      body.destroy();
-      throw broken ?? this.#error(key, 'written', error);
+      // What came down the stream (Chroma broke off, say) keeps its own name.
+      throw measured.broken ?? this.#error(key, 'written', error);
     }
-    return { key, bytes, sha256: hash.digest('hex') };
+    return measured.stored(key);
   }
 
   async writeText(key: string, text: string, contentType = 'application/json'): Promise<void> {
@@ -161,6 +148,11 @@ export class S3Store implements ShardStore {
       cause: error,
     });
   }
+}
+
+/** A part is gathered from many pieces, whose memory is used again before it is sent. */
+async function* copies(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) yield Buffer.from(piece);
 }
 
 const REFUSALS = new Set([

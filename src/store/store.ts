@@ -11,8 +11,11 @@ import { StoreUnavailable } from '../errors.ts';
 export interface ShardStore {
   /** The root as a person would write it: `s3://bucket/prefix` or a folder's path. */
   readonly url: string;
-  /** Streams an object in; resolves with its size and SHA-256 once it can be read back. */
-  write(key: string, body: Readable): Promise<StoredObject>;
+  /**
+   * Streams an object in; resolves with its size and SHA-256 once it can be read back.
+   * @param body a piece is done with, and its memory may be used again, when the next is asked for
+   */
+  write(key: string, body: AsyncIterable<Buffer>): Promise<StoredObject>;
   /** Streams an object out. @throws ObjectMissing */
   read(key: string): Promise<Readable>;
   /**

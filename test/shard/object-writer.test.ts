@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
@@ -14,7 +13,7 @@ const MEGABYTE = Buffer.alloc(1 << 20);
 /** A store with room for so many bytes, which tidies up for a moment before it says that it is full. */
 const storeWithRoom = (room: number) =>
   ({
-    async write(_key: string, body: Readable): Promise<StoredObject> {
+    async write(_key: string, body: AsyncIterable<Buffer>): Promise<StoredObject> {
       let taken = 0;
       const disk = new Writable({
         write(chunk: Buffer, _encoding, done) {

@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import type { StoredObject } from '../contract.ts';
+
+/** A body's pieces unchanged, and what they add up to. Is gone through once. */
+export class MeasuredBody implements AsyncIterable<Buffer> {
+  readonly #body: AsyncIterable<Buffer>;
+  readonly #hash = createHash('sha256');
+  #bytes = 0;
+  #broken: unknown = null;
+
+  constructor(body: AsyncIterable<Buffer>) {
+    this.#body = body;
+  }
+
+  /** With what the body itself broke off; null if it did not. */
+  get broken(): unknown {
+    return this.#broken;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    try {
+      for await (const piece of this.#body) {
+        this.#hash.update(piece);
+        this.#bytes += piece.length;
+        yield piece;
+      }
+    } catch (error) {
+      this.#broken = error;
+      throw error;
+    }
+  }
+
+  /** To be asked once it has come to its end. */
+  stored(key: string): StoredObject {
+    return { key, bytes: this.#bytes, sha256: this.#hash.digest('hex') };
+  }
+}
