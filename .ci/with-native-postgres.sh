@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # with-native-postgres.sh COMMAND…: runs the command with DATABASE_URL naming a throw-away PostgreSQL server with
-# pgvector (a superuser with a password, database "vectors"), and ends the server whatever becomes of the command.
+# pgvector (a superuser with a password, database "vectors") and DATABASE_LOG its log, and ends the server whatever
+# becomes of the command.
 set -euo pipefail
 [ $# -gt 0 ] || { echo 'usage: with-native-postgres.sh COMMAND…' >&2; exit 2; }
 
@@ -53,6 +54,7 @@ done
 [ -n "$port" ] || { cat "$folder/server.log" >&2; exit 1; }
 PGPASSWORD=$password "$bin/createdb" -h 127.0.0.1 -p "$port" -U postgres vectors
 
+export DATABASE_LOG="$folder/server.log"
 export DATABASE_URL="postgres://postgres:$password@127.0.0.1:$port/vectors"
 "$@" <&0 &
 command_pid=$!

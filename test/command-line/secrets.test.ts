@@ -61,6 +61,8 @@ describe('secrets', () => {
     if (postgres.isEmbedded) return postgres.url;
     const [role, password] = [`discreet_${randomBytes(4).toString('hex')}`, randomBytes(16).toString('hex')];
     await sql(`create role ${role} login superuser password '${password}'`);
+    // What the server's owner may turn on: every statement with what is bound to it.
+    await sql(`alter role ${role} set log_statement = 'all'`);
     const url = new URL(postgres.url);
     Object.assign(url, { username: role, password });
     return url.href;
@@ -155,6 +157,13 @@ describe('secrets', () => {
     assert.ok(tables.length > 5);
     for (const { name } of tables)
       assertNone(JSON.stringify(await sql(`select to_jsonb(t)::text as row from ${name} t`)), String(name));
+  });
+
+  const log = process.env.DATABASE_LOG;
+  it("are not in the server's log, where it tells every statement", { skip: log === undefined }, async () => {
+    const told = await readFile(log as string, 'latin1');
+    assert.match(told, /statement: .*chroma_migration/s);
+    assertNone(told, "The server's log");
   });
 
   it('are in no file that is left elsewhere', async () => {
