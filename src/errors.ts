@@ -87,6 +87,10 @@ export class StoreRefused extends MigrationError {
 export class ShardCorrupt extends MigrationError {
   static override readonly errorName = 'ShardCorrupt';
 }
+/** A shard has no manifest, so it is not whole in the store. A redrive begins at the import: it exports first. */
+export class ShardNotExported extends MigrationError {
+  static override readonly errorName = 'ShardNotExported';
+}
 /** An index could not be built. */
 export class IndexBuildFailed extends MigrationError {
   static override readonly errorName = 'IndexBuildFailed';

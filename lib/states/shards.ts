@@ -1,6 +1,7 @@
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { ImportShardInput, RunPointer, ShardItem } from '../../src/contract.ts';
+import { ShardNotExported } from '../../src/errors.ts';
 import { invokeStep, RESULT } from './invoke-step.ts';
 import type { Rooms } from './rooms.ts';
 import { storeMap } from './store-map.ts';
@@ -16,7 +17,10 @@ import { storeMap } from './store-map.ts';
  * as further shards, unfinished ones, through the second.
  *
  * The second is also the second try of a shard whose objects were not what its manifest says (ShardCorrupt): the
- * import took the manifest back, so the export, which does nothing where there is one, makes the shard anew.
+ * import took the manifest back, so the export, which does nothing where there is one, makes the shard anew. If that
+ * happens in the second, a redrive begins at the import and finds no manifest (ShardNotExported), which leads back to
+ * the export: an error of the one kind ends the child, so that a store that bends whatever it is given is not asked
+ * for ever, and only of the other is it exported again.
  */
 export function shardStates(scope: Construct, rooms: Rooms): sfn.Chain {
   const migrateShards = storeMap(scope, 'MigrateShards', {
@@ -65,6 +69,7 @@ function shardChild(scope: Construct, { steps }: Rooms, noun: string): sfn.Chain
     comment:
       'Reads the shard from Chroma and writes the bytes that COPY takes. Does nothing if that was done.',
     payload: '{% $states.input %}',
+    assign: { shard: '{% $states.input %}' },
   });
   const importShard = invokeStep<ImportShardInput>(scope, `Import${noun}`, steps.importShard, {
     comment: 'Copies the shard into Postgres and notes it in the ledger, in one transaction.',
@@ -76,5 +81,6 @@ function shardChild(scope: Construct, { steps }: Rooms, noun: string): sfn.Chain
       manifestKey: '{% $states.input.manifestKey %}',
     },
   });
+  importShard.addCatch(exportShard, { errors: [ShardNotExported.errorName], outputs: '{% $shard %}' });
   return exportShard.next(importShard);
 }

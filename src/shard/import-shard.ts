@@ -12,7 +12,7 @@ import type {
 } from '../contract.ts';
 import { digestRows } from '../copy/digest-rows.ts';
 import { TABLE_ROWS, type TableRows } from '../copy/table-rows.ts';
-import { ShardCorrupt } from '../errors.ts';
+import { ShardCorrupt, ShardNotExported } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
@@ -35,7 +35,7 @@ export interface ImportContext {
  * checksum, commit. A killed import leaves nothing; a shard that the ledger has is not imported again.
  *
  * @throws ShardCorrupt if the store's objects are not what the manifest says; the manifest is then deleted,
- *   so that the next try exports the shard anew
+ *   so that the next try exports the shard anew @throws ShardNotExported if there is no manifest
  */
 export async function importShard(
   context: ImportContext,
@@ -43,7 +43,10 @@ export async function importShard(
 ): Promise<ImportShardOutput> {
   const { run, schema, number, manifestKey } = input;
   const manifest = await readManifest(context.store, manifestKey);
-  if (!manifest) throw corrupt(context.store, manifestKey, 'is missing');
+  if (!manifest)
+    throw new ShardNotExported(
+      `The manifest ${context.store.urlOf(manifestKey)} is missing: the shard is exported anew when the run goes on.`,
+    );
   try {
     // Another shard's would be taken for one that is in already, and this shard never come in.
     if (manifest.run !== run || manifest.schema !== schema || manifest.number !== number)
