@@ -1,7 +1,7 @@
 import type { Page } from '../chroma/scan-page.ts';
 import type { SampledSearches } from '../contract.ts';
 import { idAt } from '../shard/pages.ts';
-import { samplesOf } from '../verify/sample-searches.ts';
+import { isSearchable, samplesOf } from '../verify/sample-searches.ts';
 
 /** Some of all records that came, each as likely as any other (Vitter, "Random sampling with a reservoir", 1985). */
 export class SampledRecords {
@@ -13,7 +13,7 @@ export class SampledRecords {
     this.#most = most;
   }
 
-  add(page: Page): void {
+  add(page: Page, dimension: number | null): void {
     const { embeddings } = page;
     for (let index = 0; index < page.length; index++) {
       if (!embeddings?.finite[index]) continue;
@@ -22,8 +22,7 @@ export class SampledRecords {
         this.#kept.length < this.#most ? this.#kept.length : Math.floor(Math.random() * this.#seen);
       if (place >= this.#most) continue;
       const embedding = embeddings.components.slice(embeddings.offsets[index], embeddings.offsets[index + 1]);
-      // Nothing is near a zero vector.
-      if (embedding.every((component) => component === 0)) continue;
+      if (!isSearchable(embedding, dimension)) continue;
       this.#kept[place] = { id: idAt(page, index), embedding };
     }
   }

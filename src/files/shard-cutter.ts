@@ -79,7 +79,7 @@ export class ShardCutter {
       }
     }
     const shard = await this.#open();
-    this.#samples.add(page);
+    this.#samples.add(page, this.#head.dimension);
     this.#bytes += lines.length;
     const encoded = shard.encoder.encode(page, this.#read);
     await this.#write(shard, encoded, page.length);

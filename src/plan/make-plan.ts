@@ -145,6 +145,7 @@ function warningsOf(collections: CollectionPlan[], options: MigrationInput): str
     ({ collection, schema }) => schema !== collection && options.schema === undefined,
   );
   const wide = collections.filter(({ dimension, records }) => (dimension ?? 0) > 4000 && records > 0);
+  const single = collections.filter(({ dimension }) => dimension === 1 && options.index === 'ivfflat');
   return [
     ...warnings(renamed, ({ collection, schema }, others) =>
       others === 0
@@ -154,6 +155,10 @@ function warningsOf(collections: CollectionPlan[], options: MigrationInput): str
     ...warnings(wide, ({ collection, dimension }, others) => {
       const more = others === 0 ? '' : `, like ${others} others,`;
       return `Collection "${collection}" has ${dimension} dimensions${more} and an HNSW index holds 4,000 (as halfvec): it is searched through binary quantisation with re-ranking.`;
+    }),
+    ...warnings(single, ({ collection }, others) => {
+      const more = others === 0 ? '' : `, like ${others} others,`;
+      return `Collection "${collection}" has one dimension${more} and pgvector has no ivfflat index of one: its index will be HNSW.`;
     }),
     ...collections.flatMap(layoutWarnings),
   ];

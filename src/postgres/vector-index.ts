@@ -59,8 +59,12 @@ export function vectorIndexOf(plan: CollectionPlan): VectorIndex | null {
   };
 }
 
-function methodOf({ indexMethod, hnsw, records }: CollectionPlan): { method: string; options: string } {
-  if (indexMethod === 'ivfflat') {
+function methodOf({ indexMethod, dimension, hnsw, records }: CollectionPlan): {
+  method: string;
+  options: string;
+} {
+  // pgvector has no ivfflat index of one dimension by cosine or inner product: all its centroids would be 1 or -1.
+  if (indexMethod === 'ivfflat' && dimension !== 1) {
     // pgvector README, "IVFFlat": rows / 1000 up to a million rows, sqrt(rows) beyond.
     const lists = Math.max(1, Math.round(records <= 1_000_000 ? records / 1000 : Math.sqrt(records)));
     return { method: 'ivfflat', options: `lists = ${Math.min(lists, 32_768)}` };

@@ -117,7 +117,9 @@ async function* recordsAt(
 ): AsyncGenerator<SampledRecord> {
   const all = records <= READ_WHOLE ? await embeddingsAt(chroma, collection, 0, records) : null;
   for (const offset of offsets) {
-    const record = all ? sampleOf(all, offset) : await recordAt(chroma, collection, offset);
+    const record = all
+      ? sampleOf(all, offset, collection.dimension)
+      : await recordAt(chroma, collection, offset);
     if (record) yield record;
   }
 }
@@ -131,7 +133,7 @@ export async function recordAt(
   offset: number,
 ): Promise<SampledRecord | null> {
   const page = await embeddingsAt(chroma, collection, offset, 1);
-  return page && sampleOf(page, 0);
+  return page && sampleOf(page, 0, collection.dimension);
 }
 
 /** null where the server cannot deliver them */
@@ -150,12 +152,14 @@ async function embeddingsAt(
   }
 }
 
-/** A record that can be searched for has a finite vector other than zero, which the index can be asked for. */
-function sampleOf(page: Page, index: number): SampledRecord | null {
+function sampleOf(page: Page, index: number, dimension: number | null): SampledRecord | null {
   const { embeddings } = page;
   if (index >= page.length || !embeddings?.finite[index]) return null;
   const { components, offsets } = embeddings;
   const embedding = components.subarray(offsets[index], offsets[index + 1]);
-  if (embedding.every((component) => component === 0) || !fitsIndex(embedding)) return null;
-  return { id: idAt(page, index), embedding: [...embedding] };
+  return isSearchable(embedding, dimension) ? { id: idAt(page, index), embedding: [...embedding] } : null;
 }
+
+/** A record that can be searched for has a finite vector other than zero, which the tables and the index can be asked for. */
+export const isSearchable = (embedding: Float32Array, dimension: number | null): boolean =>
+  embedding.length === dimension && embedding.some((component) => component !== 0) && fitsIndex(embedding);

@@ -4,8 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { ChromaSource } from '../../src/chroma/chroma-source.ts';
-import type { Reject, ShardItem } from '../../src/contract.ts';
-import { ShardEncoder } from '../../src/copy/shard-encoder.ts';
+import type { ShardItem } from '../../src/contract.ts';
 import { idAt, pagesInOrder } from '../../src/shard/pages.ts';
 
 const RECORDS = 40;
@@ -35,45 +34,6 @@ before(async () => {
 after(async () => {
   await chroma.close();
   server.close();
-});
-
-test('a record at which the server fails comes without its embedding, all others whole, each once', async () => {
-  const failing = createServer(async (request, answer) => {
-    let body = '';
-    for await (const piece of request) body += piece;
-    const { offset, limit, include } = JSON.parse(body);
-    if (offset <= 17 && 17 < offset + limit && include.includes('embeddings')) {
-      answer.writeHead(500).end('{"error":"InternalError","message":"Error finding id"}');
-      return;
-    }
-    const indexes = Array.from({ length: Math.min(limit, RECORDS - offset) }, (_, at) => offset + at);
-    answer.end(
-      JSON.stringify({
-        ids: indexes.map((index) => `record ${index}`),
-        embeddings: include.includes('embeddings') ? indexes.map((index) => [index]) : null,
-        documents: include.includes('documents') ? indexes.map((index) => `text ${index}`) : null,
-      }),
-    );
-  });
-  await once(failing.listen(0, '127.0.0.1'), 'listening');
-  const url = `http://127.0.0.1:${(failing.address() as AddressInfo).port}`;
-  const source = new ChromaSource({ url, patience: { tries: 1 } });
-  const shard = { offset: 0, records: RECORDS, pageSize: 10, dimension: 1 } as ShardItem;
-  const collectionId = '6d1b6a8e-3f59-4d5f-9c5b-0a6a5d0e5a11';
-  const encoder = new ShardEncoder({ collectionId, dimension: 1, layout: 'guide' }, 'pgcopy');
-  const rejects: Reject[] = [];
-  let written = 0;
-  for await (const page of pagesInOrder(source, shard)) {
-    const encoded = encoder.encode(page, written + rejects.length);
-    written += encoded.written;
-    rejects.push(...encoded.rejects);
-  }
-  assert.equal(written, RECORDS - 1);
-  const [{ id, offset, reason, record } = {} as Reject, ...others] = rejects;
-  assert.deepEqual([id, offset, reason, others], ['record 17', 17, 'undeliverable', []]);
-  assert.match(record, /"text 17"/);
-  await source.close();
-  failing.close();
 });
 
 test('documents much longer than those that were sampled come all the same, each once, in order, a few at a time', async () => {
