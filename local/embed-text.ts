@@ -1,4 +1,4 @@
-import { InvalidInput } from '../src/errors.ts';
+import { InvalidInput, SourceUnavailable } from '../src/errors.ts';
 
 /** As Chroma's configuration of a collection has it. */
 export interface EmbeddingFunctionConfig {
@@ -26,7 +26,7 @@ export async function embedText(
   // What the package would print is said below.
   console.warn = () => undefined;
   const embed = await getEmbeddingFunction({
-    efConfig: known as never,
+    efConfig: { ...known, name: packageOf(known.name) } as never,
     client: undefined as never,
   })
     .catch(() => undefined)
@@ -37,10 +37,20 @@ export async function embedText(
     throw new InvalidInput(
       `Collection "${collection}" embeds with "${known.name}", whose package is not here or lacks its key: npm install @chroma-core/${packageOf(known.name)}, or ${otherwise}.`,
     );
-  const [vector] = await embed.generate([text]);
-  return vector as number[];
+  try {
+    const [vector] = await embed.generate([text]);
+    return vector as number[];
+  } catch (cause) {
+    throw new SourceUnavailable(
+      `"${known.name}", which collection "${collection}" embeds with, did not embed the text (${(cause as Error).message}): see that it can be reached, or ${otherwise}.`,
+      { cause },
+    );
+  }
 }
 
-/** Chroma's names in Python beside those of npm. */
-const packageOf = (name: string): string =>
-  name === 'default' || name === 'onnx_mini_lm_l6_v2' ? 'default-embed' : name.replaceAll('_', '-');
+/** npm's names of what Chroma's in Python are not the same as but for the dashes; its client knows some of them. */
+const PACKAGES: Record<string, string> = {
+  ...{ default: 'default-embed', onnx_mini_lm_l6_v2: 'default-embed' },
+  ...{ google_genai: 'google-gemini', cloudflare_workers_ai: 'cloudflare-worker-ai' },
+};
+const packageOf = (name: string): string => PACKAGES[name] ?? name.replaceAll('_', '-');

@@ -1,6 +1,9 @@
 /** Where exported files lie: one file, a folder of them, or the same in a bucket. */
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { InvalidInput } from '../src/errors.ts';
+import type { ExportManifest } from '../src/files/export-manifest.ts';
+import { listFiles, type SourceFile } from '../src/files/source-files.ts';
 import { openStore } from '../src/store/open-store.ts';
 import type { ShardStore } from '../src/store/store.ts';
 
@@ -24,3 +27,24 @@ export async function openFilePlace(place: string): Promise<FilePlace> {
   const folder = /^s3:/.test(place) ? place.slice(0, place.lastIndexOf('/')) : dirname(place);
   return { store: await openStore(folder, { pathStyle }), file: basename(place), name: place };
 }
+
+/** The files that a manifest names, or else all that lie there. @throws InvalidInput */
+export async function filesOf(from: FilePlace, manifest: ExportManifest | null): Promise<SourceFile[]> {
+  if (manifest) {
+    const files = manifest.collections.flatMap((one) => one.files);
+    return [...new Map(files.map(({ key, bytes }) => [key, { key, bytes }])).values()];
+  }
+  const pathStyle = Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
+  const all = await listFiles(from.store, JSON_LINES, pathStyle);
+  const files = from.file === null ? all : all.filter(({ key }) => key === from.file);
+  if (files.length > 0) return files;
+  throw new InvalidInput(
+    from.file === null
+      ? `${from.name} holds no file of JSON lines (.jsonl, .ndjson or .json, also .gz and .zst): correct --source.`
+      : `${from.name} is not there: correct --source.`,
+  );
+}
+
+/** `./exports/pages.jsonl.gz` → `pages` */
+export const nameOf = (source: string): string =>
+  (source.replace(/\/+$/, '').split('/').at(-1) as string).replace(JSON_LINES, '') || 'import';

@@ -1,5 +1,7 @@
 import type { Verification } from '../src/verify/verification.ts';
 import { wilsonInterval } from '../src/verify/wilson.ts';
+import { EXIT, type ExitCode } from './command-line/command.ts';
+import { printableLines } from './progress/progress-line.ts';
 import { alignedTable } from './summary.ts';
 
 const count = new Intl.NumberFormat('en');
@@ -79,4 +81,11 @@ export function verificationText(verifications: readonly Verification[]): string
       ...one.mismatches.map((said) => `❌ ${said}`),
     ]),
   ].join('\n');
+}
+
+/** @returns how the command ends */
+export function printVerifications(verifications: readonly Verification[], json: true | undefined): ExitCode {
+  if (json) process.stdout.write(`${JSON.stringify({ collections: verifications })}\n`);
+  else process.stdout.write(`${printableLines(verificationText(verifications))}\n`);
+  return verifications.every(({ verified }) => verified) ? EXIT.done : EXIT.failed;
 }

@@ -91,6 +91,21 @@ export const sourceUrlOrFolder = (help: string, extra: Extra = {}): Option<strin
   ...extra,
 });
 
+/** The same, or files that hold exported records. */
+export const sourceUrlOrFiles = (help: string, extra: Extra = {}): Option<string> => ({
+  value: 'URL|FOLDER|FILE.jsonl',
+  help,
+  parse: (given) => {
+    if (/^s3:/i.test(given)) return place(help).parse(given);
+    return isFiles(given) ? given : sourceUrlOrFolder(help).parse(given);
+  },
+  ...extra,
+});
+
+/** Whether a source is exported files and not what a Chroma server can read. */
+export const isFiles = (source: string): boolean =>
+  /^s3:/i.test(source) || (existsSync(source) && !existsSync(join(source, CHROMA_FILE)));
+
 /** What a folder of Chroma's own holds. */
 const CHROMA_FILE = 'chroma.sqlite3';
 

@@ -1,23 +1,23 @@
-import { MigrationInput, type Plan } from '../../src/contract.ts';
+import type { Plan } from '../../src/contract.ts';
 import { InvalidInput } from '../../src/errors.ts';
 import { type ExportManifest, manifestKey, readExportManifest } from '../../src/files/export-manifest.ts';
-import { readFiles } from '../../src/files/read-files.ts';
-import { listFiles, type SourceFile } from '../../src/files/source-files.ts';
+import { findRecord } from '../../src/files/find-record.ts';
 import { type Updated, updateExisting } from '../../src/files/update-existing.ts';
-import type { Log } from '../../src/log.ts';
+import { TWICE_IN_FILES } from '../../src/index-build/start-index-build.ts';
 import { readPlan } from '../../src/plan/plan-file.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { ShardStore } from '../../src/store/store.ts';
 import { type Command, EXIT, type ExitCode } from '../command-line/command.ts';
 import { UsageError, type Values } from '../command-line/options.ts';
-import { flag, integer, oneOf, place, text } from '../command-line/values.ts';
+import { flag, integer, oneOf, place } from '../command-line/values.ts';
 import { consoleLog } from '../console-log.ts';
-import { type FilePlace, JSON_LINES, openFilePlace } from '../file-places.ts';
+import { type FilePlace, filesOf, openFilePlace } from '../file-places.ts';
 import { type Interrupt, onInterrupt } from '../interrupt.ts';
 import { importOutput } from '../output/file-schemas.ts';
 import { Progress } from '../progress/progress.ts';
-import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
+import { ProgressDisplay, printable, printableLines } from '../progress/progress-line.ts';
 import { progressLog } from '../progress/progress-log.ts';
+import { BATCH, fileOptions, readFilePlace, sourceOf } from '../read-file-place.ts';
 import { type FinishedMigration, runMigration } from '../run-migration.ts';
 import { DEFAULT_STORE, newRunName } from '../run-name.ts';
 import {
@@ -51,14 +51,7 @@ const options = {
     'no sampled searches; counts and checksums are compared all the same before anything is published',
   ),
   updateExisting: flag('add to the live tables and update what is there, in one transaction a collection'),
-  collection: text(
-    'NAME',
-    'collection that the records are; by default as an export says, or the name of the file',
-  ),
-  space: oneOf(
-    ['cosine', 'l2', 'ip'],
-    'how a collection is searched that nothing is known of; cosine by default',
-  ),
+  ...fileOptions,
   ...{ schema, index, layout, shardBytes, store, run, sampleSize, tune, instanceMemory, takeOver },
   // What repairs a record is the exporter, which these have gone past.
   onReject: oneOf(
@@ -69,7 +62,6 @@ const options = {
 };
 
 type ImportValues = Values<typeof options>;
-const BATCH = 1000;
 const WORKERS = 4;
 
 export const importCommand: Command<typeof options> = {
@@ -87,18 +79,24 @@ export const importCommand: Command<typeof options> = {
   async run(values) {
     if (values.verify && values.noVerify)
       throw new UsageError(['--verify and --no-verify contradict each other']);
-    const interrupt = onInterrupt(`go on with the same command and --run ${values.run ?? 'NAME'}`);
+    const from = await openFilePlace(values.source as string);
+    const manifest = await readExportManifest(from.store, manifestKey(from.file));
+    // The shards of an export are a run, which has its name.
+    const run = manifest?.run ?? values.run ?? newRunName('import');
+    const interrupt = onInterrupt(`go on with the same command and --run ${run}`);
     try {
-      return await importFiles(values, interrupt);
+      return await importFiles(values, { from, manifest, run }, interrupt);
     } finally {
       interrupt.release();
     }
   },
 };
 
-async function importFiles(values: ImportValues, interrupt: Interrupt): Promise<ExitCode> {
-  const from = await openFilePlace(values.source as string);
-  const manifest = await readExportManifest(from.store, manifestKey(from.file));
+async function importFiles(
+  values: ImportValues,
+  { from, manifest, run }: Omit<Origin, 'store'>,
+  interrupt: Interrupt,
+): Promise<ExitCode> {
   const isShards = manifest?.format === 'pgcopy';
   if (isShards && values.updateExisting)
     throw new InvalidInput(
@@ -106,7 +104,6 @@ async function importFiles(values: ImportValues, interrupt: Interrupt): Promise<
     );
   const pathStyle = Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
   const store = isShards ? from.store : await openStore(values.store ?? DEFAULT_STORE, { pathStyle });
-  const run = isShards ? (manifest.run as string) : (values.run ?? newRunName('import'));
   const plan = await planOf(values, { from, manifest, store, run }, interrupt);
   if (values.updateExisting) return update(values, store, plan, interrupt);
   if (manifest?.part) await refusePart(values, plan, manifest);
@@ -124,7 +121,23 @@ async function importFiles(values: ImportValues, interrupt: Interrupt): Promise<
     interrupt,
   );
   printRun(finished, values.json, `the same command and --run ${run}`);
+  if (!isShards) await tellPlaces(finished, plan, { from, manifest });
   return exitCodeOf(finished);
+}
+
+/** Of a record that stands in the files twice: where. */
+async function tellPlaces(
+  { report: { error } }: FinishedMigration,
+  { collections }: Plan,
+  { from, manifest }: Pick<Origin, 'from' | 'manifest'>,
+): Promise<void> {
+  const [, name, key] = TWICE_IN_FILES.exec(error?.message ?? '') ?? [];
+  const collection = collections.find((one) => one.collection === name);
+  if (!collection || key === undefined) return;
+  const own = manifest?.collections.find(({ plan }) => plan.collection === name)?.files;
+  const found = await findRecord(from.store, own ?? (await filesOf(from, manifest)), key, collection);
+  if (found)
+    process.stderr.write(`${printable(`Record "${found.id}" stands in ${found.places.join(' and ')}.`)}\n`);
 }
 
 const exitCodeOf = ({ report }: FinishedMigration): ExitCode =>
@@ -143,62 +156,24 @@ async function planOf(
   { from, manifest, store, run }: Origin,
   interrupt: Interrupt,
 ): Promise<Plan> {
-  const source = from.file === null ? from.store.url : from.store.urlOf(from.file);
   const known = await readPlan(store, run);
   if (known) {
+    const source = sourceOf(from);
     if (manifest?.format !== 'pgcopy' && known.source !== source)
       throw new InvalidInput(
         `Run "${run}" reads ${known.source}, not ${source}: pass that source, or another --run.`,
       );
     return known;
   }
-  const files = await filesOf(from, manifest);
-  const progress = new Progress();
-  const display = values.quiet ? null : new ProgressDisplay(progress);
-  try {
-    const said = progressLog(progress, consoleLog(values));
-    const log: Log = {
-      warn: said.warn,
-      info: (message, fields) =>
-        said.info(message, { ...fields, ...(fields?.phase === 'export' && { phase: 'read' }) }),
-    };
-    const sampleSize = values.noVerify ? 0 : values.sampleSize;
-    const { schema: name, index: method, layout: laid, shardBytes: size } = values;
-    const request = requestOf({ schema: name, index: method, layout: laid, shardBytes: size, sampleSize });
-    return await interrupt.stops(
-      readFiles({ from: from.store, store, log }, files, {
-        ...{ run, source, manifest, options: MigrationInput.parse(request) },
-        collection: values.collection ?? nameOf(source),
-        isOneCollection: values.collection !== undefined,
-        space: values.space ?? 'cosine',
-        batchSize: values.batchSize ?? BATCH,
-      }),
-    );
-  } finally {
-    display?.stop();
-  }
-}
-
-/** @throws InvalidInput */
-async function filesOf(from: FilePlace, manifest: ExportManifest | null): Promise<SourceFile[]> {
-  if (manifest) {
-    const files = manifest.collections.flatMap((one) => one.files);
-    return [...new Map(files.map(({ key, bytes }) => [key, { key, bytes }])).values()];
-  }
-  const pathStyle = Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
-  const all = await listFiles(from.store, JSON_LINES, pathStyle);
-  const files = from.file === null ? all : all.filter(({ key }) => key === from.file);
-  if (files.length > 0) return files;
-  throw new InvalidInput(
-    from.file === null
-      ? `${from.name} holds no file of JSON lines (.jsonl, .ndjson or .json, also .gz and .zst): correct --source.`
-      : `${from.name} is not there: correct --source.`,
+  const { schema: name, index: method, layout: laid, shardBytes: size } = values;
+  const sampleSize = values.noVerify ? 0 : values.sampleSize;
+  const request = requestOf({ schema: name, index: method, layout: laid, shardBytes: size, sampleSize });
+  return readFilePlace(
+    { ...values, from, manifest },
+    { store, run, request, batchSize: values.batchSize ?? BATCH },
+    interrupt,
   );
 }
-
-/** `./exports/pages.jsonl.gz` → `pages` */
-const nameOf = (source: string): string =>
-  (source.replace(/\/+$/, '').split('/').at(-1) as string).replace(JSON_LINES, '') || 'import';
 
 /** A part of a collection shall not take the place of the whole. @throws InvalidInput */
 async function refusePart(values: ImportValues, plan: Plan, manifest: ExportManifest): Promise<void> {

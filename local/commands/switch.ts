@@ -170,8 +170,9 @@ function verifiedText(live: LiveRun): string {
   const { collection, run, ledger } = live;
   if (isVerified(live))
     return `✅ ${collection}: live and verified (${ledger?.loaded.toLocaleString('en-US')} records, run ${run}).`;
-  const reason = ledger ? 'did not verify it' : 'is no longer in the ledger';
-  return `❌ ${collection}: run ${run}, which is live, ${reason}: migrate it again.`;
+  // Nothing is published that was not verified: its certificate has been taken back.
+  const reason = ledger ? 'was added to from files since it was verified' : 'is no longer in the ledger';
+  return `❌ ${collection}: run ${run}, which is live, ${reason}: migrate or import all of it again.`;
 }
 
 async function chromaAsItWas(values: Addresses): Promise<Check> {

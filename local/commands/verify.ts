@@ -11,15 +11,16 @@ import { FileStore } from '../../src/store/file-store.ts';
 import type { Verification } from '../../src/verify/verification.ts';
 import { verifyLive } from '../../src/verify/verify-live.ts';
 import { serveSource } from '../chroma-folder.ts';
-import { type Command, EXIT } from '../command-line/command.ts';
+import type { Command } from '../command-line/command.ts';
 import { kebab, UsageError, type Values } from '../command-line/options.ts';
-import { place, text } from '../command-line/values.ts';
+import { isFiles, place, sourceUrlOrFiles, text } from '../command-line/values.ts';
 import { consoleLog } from '../console-log.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { verifyOutput } from '../output/schemas.ts';
 import { preflight } from '../preflight.ts';
 import { Progress } from '../progress/progress.ts';
-import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
+import { ProgressDisplay } from '../progress/progress-line.ts';
+import { fileOptions } from '../read-file-place.ts';
 import {
   openSource,
   openTarget,
@@ -30,13 +31,17 @@ import {
   selectionOptions,
   targetOptions,
 } from '../source-options.ts';
-import { verificationText } from '../verification-text.ts';
+import { printVerifications } from '../verification-text.ts';
 import { verifyAgainstCertificate } from '../verify-against-certificate.ts';
+import { verifyAgainstFiles } from '../verify-against-files.ts';
 
 const { collections, tenants, databases, schema } = selectionOptions;
 const options = {
   ...readableSourceOptions,
-  source: { ...readableSourceOptions.source, required: ['config', 'certificate'] },
+  source: sourceUrlOrFiles(
+    'address of the Chroma server, a folder of its PersistentClient, or the files that were imported; chromadb stands for the one of --config',
+    { required: ['config', 'certificate'] },
+  ),
   ...targetOptions,
   certificate: text(
     'FILE',
@@ -45,24 +50,32 @@ const options = {
   store: place("with --certificate: the run's store, if it is elsewhere by now; its digests name records"),
   ...{ collections, tenants, databases, schema },
   sampleSize: runOptions.sampleSize,
+  ...fileOptions,
   ...outputOptions,
 };
+options.collection = {
+  ...options.collection,
+  help: 'with files: collection that the records are, as for import',
+};
+options.space = { ...options.space, help: 'with files: how they were imported to be searched' };
 
 export const verify: Command<typeof options> = {
   name: 'verify',
   summary: 'compares the live tables with Chroma, record by record, at any later time',
   description:
-    'Reads every record of the collections from Chroma again and compares counts, checksums, dimensions, metadata and sampled searches with what the live tables hold. Changes nothing on either side.\n\nWith --certificate no Chroma is needed: every record of the live tables is digested again and held against what a run has certified; records that differ are named as long as the run’s store is there.',
+    'Reads every record of the collections from Chroma again and compares counts, checksums, dimensions, metadata and sampled searches with what the live tables hold. Changes nothing on either side. Where the tables were filled from files, these are the source.\n\nWith --certificate no Chroma is needed: every record of the live tables is digested again and held against what a run has certified; records that differ are named as long as the run’s store is there.',
   options,
   output: verifyOutput,
   examples: [
     'chroma-to-pgvector verify --source http://localhost:8000 --target postgres://user@localhost/vectors',
     'chroma-to-pgvector verify --source http://localhost:8000 --target postgres://user@localhost/vectors --sample-size 100 --json',
+    'chroma-to-pgvector verify --source ./migration/chromadb-export.jsonl --target postgres://user@localhost/vectors',
     'chroma-to-pgvector verify --certificate certificate.json --target postgres://user@localhost/vectors',
   ],
   async run(values) {
     requireOneSide(values);
     if (values.certificate) return verifyAgainstCertificate({ ...values, certificate: values.certificate });
+    if (isFiles(values.source as string)) return verifyAgainstFiles(values);
     const source = await serveSource(values.source as string);
     const chroma = openSource({ ...values, source: source.url });
     const folder = await mkdtemp(join(tmpdir(), 'chroma-to-pgvector-verify-'));
@@ -74,9 +87,7 @@ export const verify: Command<typeof options> = {
     try {
       const verifications = await interrupt.stops(verifyAll(values, chroma, folder, progress));
       display?.stop();
-      if (values.json) process.stdout.write(`${JSON.stringify({ collections: verifications })}\n`);
-      else process.stdout.write(`${printableLines(verificationText(verifications))}\n`);
-      return verifications.every(({ verified }) => verified) ? EXIT.done : EXIT.failed;
+      return printVerifications(verifications, values.json);
     } finally {
       display?.stop();
       interrupt.release();
@@ -92,6 +103,7 @@ function requireOneSide(values: Values<typeof options>): void {
     const mistakes = [
       ...(values.source ? [] : ['--source is missing: which Chroma shall be read again?']),
       ...(values.store ? ['--store is that of a --certificate: leave it away, or pass one'] : []),
+      ...mistakenFor(values),
     ];
     if (mistakes.length > 0) throw new UsageError(mistakes);
     return;
@@ -105,6 +117,19 @@ function requireOneSide(values: Values<typeof options>): void {
   if (mistakes.length > 0) throw new UsageError(mistakes);
 }
 
+/** Options of files for a Chroma, and the other way round. */
+function mistakenFor(values: Values<typeof options>): string[] {
+  if (!values.source) return [];
+  const files = isFiles(values.source);
+  const others = files ? OF_A_CHROMA : OF_FILES;
+  return others
+    .filter((name) => values[name] !== undefined)
+    .map((name) => `--${kebab(name)} is for ${files ? 'a Chroma' : 'files'} as --source: leave it away`);
+}
+
+const OF_A_CHROMA = ['sourceCa', 'collections', 'tenants', 'databases'] as const;
+const OF_FILES = ['collection', 'space'] as const;
+
 const OF_A_SOURCE = [
   'source',
   'sourceCa',
@@ -113,6 +138,7 @@ const OF_A_SOURCE = [
   'databases',
   'schema',
   'sampleSize',
+  ...OF_FILES,
 ] as const;
 
 async function verifyAll(

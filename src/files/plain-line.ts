@@ -5,6 +5,8 @@ import { emptyEmbeddings, Scanner } from '../chroma/scanner.ts';
 /** A line as this program writes it: `{"id":…,"document":…,"metadata":…,"uri":…,"embedding":…}` and a line feed. */
 export interface PlainLine {
   line: Buffer;
+  /** JSON text of the record's id. */
+  id: Buffer;
   /** As the line names it; null if it names none. */
   collection: string | null;
   /** Members that have no place of their own and went into the metadata. */
@@ -80,6 +82,7 @@ export function plainLine(line: Buffer, namesCollection = true): PlainLine {
       ...[MEMBERS.metadata, metadataOf(line, raw('metadata'), others), MEMBERS.uri, raw('uri') ?? NULL],
       ...[MEMBERS.embedding, embedding ?? NULL, MEMBERS.end],
     ]),
+    id,
     collection: collection?.[0] === QUOTE ? (JSON.parse(collection.toString('utf8')) as string) : null,
     moved: others.map(({ key }) => key),
   };

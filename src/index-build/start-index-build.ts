@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { isServer } from '../chroma/record-source.ts';
 import type { CollectionPlan, IndexBuildInput, IndexBuildOutput, Plan } from '../contract.ts';
 import { updateState } from '../delta/ledger.ts';
 import { IndexBuildFailed, MigrationError, SourceChanged } from '../errors.ts';
@@ -168,14 +169,30 @@ class Builder {
     const reason = (error as Error).message;
     await noteFailure(this.#client, key, reason).catch(() => undefined);
     if (isRecordKey && TWICE.includes((error as pg.DatabaseError).code as string))
-      // A delete moves the records behind it: a page that was read before it and the next one both hold one of them.
-      return new SourceChanged(
-        `Collection "${this.#collection.collection}" changed while it was read: a record came twice (${(error as pg.DatabaseError).detail?.slice(0, 200)}): start a new run, best while nobody writes to it.`,
-        { cause: error },
-      );
+      return cameTwice(this.#plan, this.#collection, (error as pg.DatabaseError).detail ?? '', error);
     return new IndexBuildFailed(
       `Index ${name} of collection "${this.#collection.collection}" could not be built (${reason}): mend that, then go on with --run ${key.run}.`,
       { cause: error },
     );
   }
+}
+
+/** What the error says of a record that files hold twice: the collection, and its id or that of its row. */
+export const TWICE_IN_FILES =
+  /^The files of collection "(.*?)" hold a record twice \(Key \([^)]*\)=\((.*)\) (?:already exists|conflicts with)/s;
+
+function cameTwice(
+  { source }: Plan,
+  { collection }: CollectionPlan,
+  detail: string,
+  cause: unknown,
+): SourceChanged {
+  const key = detail.slice(0, 200);
+  return new SourceChanged(
+    isServer(source)
+      ? // A delete moves the records behind it: a page that was read before it and the next one both hold one of them.
+        `Collection "${collection}" changed while it was read: a record came twice (${key}): start a new run, best while nobody writes to it.`
+      : `The files of collection "${collection}" hold a record twice (${key}): take one of its lines out and import them with another --run.`,
+    { cause },
+  );
 }

@@ -1,4 +1,4 @@
-/** Walks the tables of docs/guide.md: each command in them is one, with options that it takes. */
+/** The tables of docs/guide.md: each command in them is one, with options that it takes; test/native/guide.test.ts runs them. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -32,7 +32,7 @@ const wordsOf = (line: string) =>
 describe("the guide's table", () => {
   it('has commands at all, for each of the guide’s', () => {
     const named = new Set(written.map((line) => line.split(' ')[0]));
-    for (const name of ['export', 'import', 'verify', 'test', 'search', 'switch'])
+    for (const name of ['export', 'import', 'verify', 'test', 'search', 'tune', 'bench', 'switch', 'rollback'])
       assert.ok(named.has(name), name);
   });
 
@@ -48,7 +48,7 @@ describe("the guide's table", () => {
       const [name, ...words] = wordsOf(line);
       const command = commands.find((one) => one.name === name);
       assert.ok(command, `${name} is no command`);
-      const used = words.map((word) => (word === 'production.yaml' ? config : word));
+      const used = words.map((word) => (word === 'config/production.yaml' ? config : word));
       const values = configured(command.options, parseOptions(command.options, used));
       // Each option that is given has a value then: none is taken and dropped.
       const { tokens } = parseArgs({ args: used, strict: false, tokens: true, allowPositionals: true });
