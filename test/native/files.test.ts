@@ -4,9 +4,10 @@ import { appendFile, glob, mkdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { startFauxqs } from 'fauxqs';
 import pg from 'pg';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
-import { type RunJson, runCommand, runJsonCommand } from '../fixtures/command-line.ts';
+import { type RunJson, runCommand, runJsonCommand, startCommand } from '../fixtures/command-line.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
@@ -101,6 +102,32 @@ describe('files', () => {
       '--quiet',
     ]);
     assert.equal(verified.code, 0, verified.stderr);
+  });
+
+  it('are what live tables are verified against where there is no Chroma', async () => {
+    const verifying = (...args: string[]) =>
+      runJsonCommand(['verify', '--source', path('all.jsonl'), '--target', postgres.url, ...args]);
+    const good = await verifying();
+    assert.equal(good.code, 0, good.stderr);
+    assert.deepEqual(
+      good.json.collections.map(({ checksum }) => checksum.target),
+      exported.collections.map(({ checksum }) => checksum),
+    );
+    const write = (content: string) =>
+      client.query(`update docs.documents set content = $1 where source_id = 'record-7'`, [content]);
+    const { rows: was } = await client.query(
+      `select content from docs.documents where source_id = 'record-7'`,
+    );
+    await write('bent');
+    const bent = await verifying();
+    assert.equal(bent.code, 1);
+    assert.deepEqual(
+      (bent.json.collections as unknown as { differing: { changed: string[] } }[])[0]?.differing.changed,
+      ['record-7'],
+    );
+    await write(was[0].content);
+    const mistaken = await verifying('--collections', 'docs');
+    assert.match(mistaken.stderr, /--collections is for a Chroma as --source/);
   });
 
   it('are refused where they are not what was exported', async () => {
@@ -201,6 +228,69 @@ describe('files', () => {
     const skipped = await importing('--source', path('pages'), '--skip-errors');
     assert.equal(skipped.code, 0, skipped.stderr);
     assert.equal(await count('pages.documents'), 5);
+  });
+
+  it('in which a record stands twice are refused with the places of both', async () => {
+    const line = (id: string, at: number) => `${JSON.stringify({ id, embedding: [at, 1] })}\n`;
+    await mkdir(path('twice'));
+    await writeFile(path('twice', 'a.jsonl'), `${line('x', 1)}${line('y', 2)}${line('z', 3)}`);
+    await writeFile(path('twice', 'b.jsonl.gz'), gzipSync(`${line('v', 4)}${line('y', 5)}`));
+    const twice = ['--source', path('twice'), '--collection', 'twice'];
+    for (const layout of ['guide', 'flat']) {
+      const { code, stderr } = await importing(...twice, '--layout', layout);
+      assert.equal(code, 1);
+      assert.match(stderr, /The files of collection "twice" hold a record twice .*take one of its lines out/);
+      assert.match(stderr, /Record "y" stands in a\.jsonl:2 and b\.jsonl\.gz:2\./);
+    }
+  });
+
+  it('that are imported when somebody presses Ctrl-C go on with the run that is named', async () => {
+    const args = ['import', '--source', path('all.jsonl'), '--target', postgres.url, '--tune', 'off'];
+    const command = [...args, '--store', path('store'), '--take-over', '--shard-bytes', '64KB'];
+    const stopped = startCommand(command);
+    stopped.process.stderr?.on('data', (said) => {
+      if (/Importing/.test(said)) stopped.process.kill('SIGINT');
+    });
+    const { code, stderr } = await stopped.finished;
+    assert.equal(code, 1, stderr);
+    const [, run] = /go on with the same command and --run (import-\S+)\.\n$/.exec(stderr) ?? [];
+    assert.ok(run, stderr);
+    const goneOn = await runJsonCommand([...command, '--run', run]);
+    assert.equal(goneOn.code, 0, goneOn.stderr);
+    assert.deepEqual(
+      goneOn.json.collections.map(({ checksum }) => checksum.target),
+      exported.collections.map(({ checksum }) => checksum),
+    );
+  });
+
+  it('of a bucket are written, imported and verified as those of a folder are', async () => {
+    const s3 = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false });
+    try {
+      s3.createBucket('backups');
+      const env = {
+        ...{ AWS_ENDPOINT_URL_S3: s3.address, AWS_REGION: 'us-east-1' },
+        ...{ AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
+      };
+      for (const place of ['s3://backups/chroma', 's3://backups/one/all.jsonl.zst']) {
+        const written = await runJsonCommand(['export', '--source', chroma.url, '--output', place], env);
+        assert.equal(written.code, 0, written.stderr);
+        assert.deepEqual(
+          asExport(written.json).collections.map(({ checksum }) => checksum),
+          exported.collections.map(({ checksum }) => checksum),
+        );
+        const store = ['--target', postgres.url, '--store', 's3://backups/runs', '--tune', 'off'];
+        const read = await runJsonCommand(['import', '--source', place, ...store], env);
+        assert.equal(read.code, 0, read.stderr);
+        const verified = await runJsonCommand(['verify', '--source', place, '--target', postgres.url], env);
+        assert.equal(verified.code, 0, verified.stderr);
+        assert.deepEqual(
+          verified.json.collections.map(({ checksum }) => checksum.target),
+          exported.collections.map(({ checksum }) => checksum),
+        );
+      }
+    } finally {
+      await s3.stop();
+    }
   });
 
   it('once imported are searched through the function of the guide, and as Chroma answers', async () => {
