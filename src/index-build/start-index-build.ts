@@ -179,7 +179,7 @@ class Builder {
 
 /** What the error says of a record that files hold twice: the collection, and its id or that of its row. */
 export const TWICE_IN_FILES =
-  /^The files of collection "(.*?)" hold a record twice \(Key \([^)]*\)=\((.*)\) (?:already exists|conflicts with)/s;
+  /^The files of collection "(.*?)" hold a record twice \(Key \([^)]*\)=\((.*)\) (?:already exists|is duplicated|conflicts with)/s;
 
 function cameTwice(
   { source }: Plan,

@@ -36,8 +36,7 @@ function accountTable(accounts: Account[], totals: Totals): Content {
       { name: 'Vanished', kind: 'number' },
       { name: 'Unexplained', kind: 'number' },
       { name: 'In Postgres', kind: 'number' },
-      { name: 'Checksum, Chroma', kind: 'checksum' },
-      { name: 'Checksum, Postgres', kind: 'checksum' },
+      { name: 'Checksum', kind: 'checksum' },
       { name: 'Result' },
     ],
     rows: accounts.slice(0, MOST_ROWS + 1).map(row),
@@ -50,7 +49,6 @@ function accountTable(accounts: Account[], totals: Totals): Content {
       count(totals.vanished),
       count(totals.unexplained),
       totals.target === null ? '–' : count(totals.target),
-      '',
       '',
       `${count(totals.verdicts.equal)} equal, ${count(totals.published)} published`,
     ],
@@ -74,14 +72,18 @@ function row({ collection, source, target, unexplained, verdict }: Account): Con
     count(vanished),
     unexplained === 0 ? '0' : html`<span class="bad">${count(unexplained)}</span>`,
     target === null ? '–' : count(target),
-    [checksum.source ?? NOT_KNOWN, html`<small>store: ${storeChecksum(checksum)}</small>`],
-    checksum.target ?? NOT_KNOWN,
+    checksumCell(checksum),
     html`<span>${VERDICTS[verdict]}<small>${published ? 'published' : 'not published'}</small></span>`,
   ];
 }
 
-const storeChecksum = ({ source, store }: CollectionReport['checksum']): string =>
-  store === null ? 'not known' : store === source ? 'the same' : store;
+/** One where all three are the same, so that what the row comes to stands on the screen beside it. */
+function checksumCell({ source, store, target }: CollectionReport['checksum']): Markup {
+  if (source !== null && source === store && source === target)
+    return html`<span>${source}<small>Chroma, store and Postgres</small></span>`;
+  const of = (sum: string | null, where: string) => html`${sum ?? NOT_KNOWN}<small>${where}</small>`;
+  return html`<span>${of(source, 'Chroma')}${of(store, 'store')}${of(target, 'Postgres')}</span>`;
+}
 
 const VERDICTS: Record<Account['verdict'], Markup> = {
   equal: html`<span class="good">Equal</span>`,

@@ -72,6 +72,7 @@ tfoot th, tfoot td { font-weight: 650; border-bottom: 0; }
 tbody .wide { min-width: 14.5rem; }
 td .mono { white-space: nowrap; }
 td.checksum { font-family: var(--mono); font-size: 0.8125rem; white-space: nowrap; }
+td.checksum small { font-family: var(--sans); }
 .bad { color: var(--bad); font-weight: 600; }
 .good { color: var(--accent); font-weight: 600; }
 .wrap { overflow-wrap: anywhere; min-width: 14rem; }
@@ -132,9 +133,10 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .stack td.wrap { display: block; text-align: left; padding-top: 0.35rem; }
   .stack td.wrap::before { content: none; }
 }
+@page { margin: 15mm 14mm; }
 @media print {
   :root { color-scheme: light; ${LIGHT} }
-  body { font-size: 10pt; }
+  html { font-size: 9.5pt; }
   .page { max-width: none; padding: 0; }
   .skip { display: none; }
   section { margin-top: 2rem; }
@@ -145,7 +147,8 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   table { font-size: 8pt; }
   thead th, td.checksum, td small, tbody th small { font-size: 7pt; }
   th, td { padding: 0.35rem 0.6rem 0.35rem 0; }
-  tbody th, tbody .wide, .wrap { min-width: 0; }
+  tbody th { min-width: 11em; }
+  tbody .wide, .wrap { min-width: 0; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 `);
