@@ -138,7 +138,10 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   :root { color-scheme: light; ${LIGHT} }
   html { font-size: 9.5pt; }
   .page { max-width: none; padding: 0; }
-  .skip { display: none; }
+  .skip, summary { display: none; }
+  .key { grid-template-columns: repeat(6, 1fr); }
+  .key div { padding-right: 0.75rem; }
+  .key dd { font-size: 1.3rem; }
   section { margin-top: 2rem; }
   tr, figure, .steps li { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

@@ -32,7 +32,17 @@ const wordsOf = (line: string) =>
 describe("the guide's table", () => {
   it('has commands at all, for each of the guide’s', () => {
     const named = new Set(written.map((line) => line.split(' ')[0]));
-    for (const name of ['export', 'import', 'verify', 'test', 'search', 'tune', 'bench', 'switch', 'rollback'])
+    for (const name of [
+      'export',
+      'import',
+      'verify',
+      'test',
+      'search',
+      'tune',
+      'bench',
+      'switch',
+      'rollback',
+    ])
       assert.ok(named.has(name), name);
   });
 
