@@ -4,8 +4,8 @@ import type { ShardItem } from '../src/contract.ts';
 import { READERS } from '../src/shard/pages.ts';
 
 /** The limit of an export: the shard's own pages asked for by as many readers, and thrown away as they come. */
-export async function fetchPages(chromaUrl: string, shard: ShardItem): Promise<void> {
-  const pool = new Pool(chromaUrl, { connections: READERS });
+export async function fetchPages(chromaUrl: string, shard: ShardItem, readers = READERS): Promise<void> {
+  const pool = new Pool(chromaUrl, { connections: readers });
   const end = shard.offset + shard.records;
   let next = shard.offset;
   const read = async () => {
@@ -16,7 +16,7 @@ export async function fetchPages(chromaUrl: string, shard: ShardItem): Promise<v
     }
   };
   try {
-    await Promise.all(Array.from({ length: READERS }, read));
+    await Promise.all(Array.from({ length: readers }, read));
   } finally {
     await pool.destroy();
   }

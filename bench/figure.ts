@@ -6,6 +6,8 @@ export interface Figure {
   ratio: number;
   /** Null where the figure is only shown. */
   goal: { word: string; holds: boolean } | null;
+  /** Stands in the README too. */
+  headline?: boolean;
 }
 
 export const atLeast = (goal: number, ratio: number, times = ''): Figure['goal'] => ({
@@ -13,8 +15,15 @@ export const atLeast = (goal: number, ratio: number, times = ''): Figure['goal']
   holds: ratio >= goal,
 });
 
+export const atMost = (goal: number, ratio: number, times = ' ×'): Figure['goal'] => ({
+  word: `≤ ${goal}${times}`,
+  holds: ratio <= goal,
+});
+
+export const count = (number: number): string => number.toLocaleString('en');
+
 export const rate = (records: number, seconds: number): string =>
-  `${Math.round(records / seconds).toLocaleString('en')} records/s`;
+  `${count(Math.round(records / seconds))} records/s`;
 
 export const duration = (seconds: number): string => `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
 

@@ -7,77 +7,150 @@ import { incomingSchema } from '../src/postgres/collection-schema.ts';
 import { prepareDatabase } from '../src/postgres/prepare-database.ts';
 import { exportShard } from '../src/shard/export-shard.ts';
 import { readManifest } from '../src/shard/manifest.ts';
-import { atLeast, type Figure, rate } from './figure.ts';
+import { sealed } from '../src/store/json.ts';
+import { keys } from '../src/store/keys.ts';
+import { atLeast, count, type Figure, rate } from './figure.ts';
 import { inTurns, secondsOf, type Way } from './in-turns.ts';
-import { insertRows, limitOf, psqlCopy, readyBytes, type ScriptRecord } from './load-ways.ts';
+import { insertRows, limitOf, psqlCopy, type ScriptRecord } from './load-ways.ts';
 import { type Collection, planOneShard, type Setting } from './setting.ts';
-import { startShardWorker } from './shard-worker.ts';
+import { runTogether, startShardWorker } from './shard-worker.ts';
 
+const CONNECTIONS = [1, 2, 4];
 /** Enough for a steady rate of what is ten times slower. */
 const INSERTED_RECORDS = 2_000;
 
-/** The product's import of a finished shard beside COPY of the same bytes by the server itself, and beside INSERT. */
+/** A finished shard, and the tables that it goes into. */
+interface Finished {
+  shard: ShardItem;
+  manifest: ShardManifest;
+  /** Quoted. */
+  schema: string;
+}
+
+/**
+ * The product's import of a finished shard beside COPY of the same bytes by the server itself, beside the best that
+ * clients do with as many connections, and beside INSERT. Each connection loads the whole shard, so all load as long.
+ */
 export async function measureImportRate(setting: Setting, collection: Collection): Promise<Figure[]> {
+  const finished = await finishShard(setting, collection);
+  const figures: Figure[] = [];
+  for (const connections of CONNECTIONS)
+    figures.push(...(await measureConnections(setting, finished, connections)));
+  return figures;
+}
+
+async function finishShard(setting: Setting, collection: Collection): Promise<Finished> {
   const { database, store, chroma } = setting;
-  const run = `import-${collection.dimension}`;
-  const { plan, shard } = await planOneShard(setting, run, collection);
+  const { plan, shard } = await planOneShard(setting, `import-${collection.dimension}`, collection);
   await prepareDatabase(database, plan, silentLog);
   const { manifestKey } = await exportShard({ chroma, store, log: silentLog }, shard);
   const manifest = (await readManifest(store, manifestKey)) as ShardManifest;
-  const records = await scriptRecords(setting, shard);
-  const schema = pg.escapeIdentifier(incomingSchema(shard.schema));
+  return { shard, manifest, schema: pg.escapeIdentifier(incomingSchema(shard.schema)) };
+}
 
-  const importer = startShardWorker(setting);
-  return database
-    .withClient('bench', async (client) => {
-      /** Times one way into empty tables that no checkpoint disturbs. */
-      const intoEmpty =
-        (load: () => Promise<number>): Way =>
-        async () => {
-          await client.query(`truncate ${schema}.documents, ${schema}.embeddings`);
-          await client.query('delete from chroma_migration.shards where run = $1', [run]);
-          await client.query('checkpoint').catch(() => undefined);
-          return load();
-        };
-      const limit = await limitOf(client, schema, store, manifest);
-      const ready = await readyBytes(client, schema, store, manifest);
-      const psql = await psqlCopy(setting.postgres.url, schema, store, manifest);
-      const seconds = await inTurns({
-        imported: intoEmpty(() => importer.run({ way: 'import', shard: { ...shard, manifestKey } })),
-        copied: intoEmpty(() => secondsOf(limit.load)),
-        ready: intoEmpty(() => secondsOf(ready)),
-        psql: psql ? intoEmpty(() => secondsOf(psql)) : async () => Number.POSITIVE_INFINITY,
-        inserted: intoEmpty(() => secondsOf(() => insertRows(client, schema, records))),
-      });
-      const { imported, copied, ready: sent, psql: byPsql } = seconds;
-      const peer = Math.min(sent, byPsql);
-      const inserted = (seconds.inserted / records.length) * shard.records;
-      const row = {
-        what: `import, ${collection.dimension.toLocaleString('en')} dimensions`,
-        product: rate(shard.records, imported),
-      };
-      return [
-        {
-          ...row,
-          beside: `${rate(shard.records, copied)} by ${limit.words}`,
-          ratio: copied / imported,
-          goal: atLeast(0.9, copied / imported),
-        },
-        {
-          ...row,
-          beside: `${rate(shard.records, sent)} of ready bytes by pg-copy-streams, ${psql ? `${rate(shard.records, byPsql)} by psql \\copy` : 'psql is not here'}`,
-          ratio: peer / imported,
-          goal: atLeast(0.95, peer / imported),
-        },
-        {
-          ...row,
-          beside: `${rate(shard.records, inserted)} by INSERT of 100 rows a statement`,
-          ratio: inserted / imported,
-          goal: atLeast(8, inserted / imported, ' ×'),
-        },
-      ];
-    })
-    .finally(() => importer.stop());
+async function measureConnections(
+  setting: Setting,
+  finished: Finished,
+  connections: number,
+): Promise<Figure[]> {
+  const { database } = setting;
+  const { shard, manifest, schema } = finished;
+  const of = <T>(make: (place: number) => T) =>
+    Array.from({ length: connections }, (_, place) => make(place));
+  const importers = of(() => startShardWorker(setting));
+  const senders = of(() => startShardWorker(setting));
+  const clients = await Promise.all(of(() => database.connect('bench')));
+  const client = clients[0] as pg.Client;
+  /** Times one way into empty tables that no checkpoint disturbs. */
+  const intoEmpty =
+    (load: () => Promise<number>): Way =>
+    async () => {
+      await client.query(`truncate ${schema}.documents, ${schema}.embeddings`);
+      await client.query('delete from chroma_migration.shards where run = $1', [shard.run]);
+      await client.query('checkpoint').catch(() => undefined);
+      return load();
+    };
+  const atOnce = (load: (place: number) => Promise<unknown>) => () => secondsOf(() => Promise.all(of(load)));
+  try {
+    const limits = await Promise.all(clients.map((one) => limitOf(one, schema, setting.store, manifest)));
+    const psql = await psqlCopy(setting.postgres.url, schema, setting.store, manifest);
+    const records = connections === 1 ? await scriptRecords(setting, shard) : null;
+    const never: Way = async () => Number.POSITIVE_INFINITY;
+    const shards = await Promise.all(of((number) => shardLike(setting, finished, number)));
+    const seconds = await inTurns({
+      imported: intoEmpty(() =>
+        runTogether(
+          importers,
+          shards.map((one) => ({ way: 'import', shard: one })),
+        ),
+      ),
+      copied: intoEmpty(atOnce((place) => limits[place]!.load())),
+      sent: intoEmpty(() =>
+        runTogether(
+          senders,
+          of(() => ({ way: 'ready', schema, manifest })),
+        ),
+      ),
+      psql: psql ? intoEmpty(atOnce(psql)) : never,
+      inserted: records ? intoEmpty(() => secondsOf(() => insertRows(client, schema, records))) : never,
+    });
+    return figuresOf(finished, connections, limits[0]!.words, {
+      ...seconds,
+      inserted: records ? (seconds.inserted / records.length) * shard.records : null,
+    });
+  } finally {
+    await Promise.all([...importers, ...senders].map((worker) => worker.stop()));
+    await Promise.all(clients.map((one) => one.end()));
+  }
+}
+
+type Seconds = Record<'imported' | 'copied' | 'sent' | 'psql', number> & { inserted: number | null };
+
+function figuresOf(
+  { shard }: Finished,
+  connections: number,
+  limit: string,
+  { imported, copied, sent, psql, inserted }: Seconds,
+): Figure[] {
+  const ofAll = (seconds: number) => rate(shard.records * connections, seconds);
+  const peer = Math.min(sent, psql);
+  const row = {
+    what: `import, ${count(shard.dimension)} dimensions, ${connections} connection${connections === 1 ? '' : 's'}`,
+    product: ofAll(imported),
+    headline: connections === 1,
+  };
+  const byPsql = Number.isFinite(psql) ? `${ofAll(psql)} by psql \\copy` : 'psql is not here';
+  const figures: Figure[] = [
+    {
+      ...row,
+      beside: `${ofAll(copied)} by ${limit}`,
+      ratio: copied / imported,
+      goal: atLeast(0.9, copied / imported),
+    },
+    {
+      ...row,
+      beside: `${ofAll(sent)} of ready bytes by pg-copy-streams, ${byPsql}`,
+      ratio: peer / imported,
+      goal: atLeast(0.95, peer / imported),
+      headline: false,
+    },
+  ];
+  if (inserted !== null)
+    figures.push({
+      ...row,
+      beside: `${ofAll(inserted)} by INSERT of 100 rows a statement`,
+      ratio: inserted / imported,
+      goal: atLeast(10, inserted / imported, ' ×'),
+    });
+  return figures;
+}
+
+/** A shard of the same objects under another number. Its records are there twice then, which no key forbids yet. */
+async function shardLike({ store }: Setting, { manifest }: Finished, number: number) {
+  const { run, schema } = manifest;
+  const manifestKey = keys.manifest(run, schema, number);
+  await store.writeText(manifestKey, sealed({ ...manifest, number }));
+  return { run, schema, number, manifestKey };
 }
 
 async function scriptRecords({ chroma }: Setting, shard: ShardItem): Promise<ScriptRecord[]> {

@@ -1,24 +1,14 @@
 /**
  * Measures each figure beside its limit: `npm run bench`, with `DATABASE_URL` for a native server (whose role may
- * create databases and extensions), with `-- --quick` for small collections, which show that it works and no more,
- * and are not written down.
+ * create databases and extensions), with `-- --only NAME` (any number of times) for some of the parts, with `-- --quick`
+ * for small collections, which show that it works and no more, and are not written down.
  */
 import { parseArgs } from 'node:util';
-import { measureExportRate } from './export-rate.ts';
-import { type Figure, table } from './figure.ts';
-import { measureImportRate } from './import-rate.ts';
+import { table } from './figure.ts';
 import { commit, describeMachine } from './machine.ts';
-import { writeResults } from './results.ts';
+import { PARTS, type Part, type Sizes } from './parts.ts';
+import { type Result, writeResults } from './results.ts';
 import { type Collection, fill, openSetting } from './setting.ts';
-import { measureShardMemory } from './shard-memory.ts';
-import { measureWholeRun } from './whole-run.ts';
-
-interface Sizes {
-  small: Collection;
-  large: Collection;
-  /** One shard of so many records as Lambda's memory must not depend on. */
-  huge: Collection;
-}
 
 const collection = (dimension: number, records: number): Collection => ({
   name: `vectors-${dimension}-${records}`,
@@ -36,38 +26,56 @@ const QUICK: Sizes = {
   huge: collection(1536, 6_000),
 };
 
-const { quick } = parseArgs({ options: { quick: { type: 'boolean', default: false } } }).values;
-const { small, large, huge } = quick ? QUICK : FULL;
+const { quick, only } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true } },
+}).values;
+const sizes = quick ? QUICK : FULL;
+const chosen = only ? only.map(partOf) : PARTS;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const setting = await openSetting();
+const filled = new Set<Collection>();
 try {
-  const figures: Figure[] = [];
-  const add = (more: readonly Figure[]) => {
-    figures.push(...more);
-    say(table(more));
-  };
-  const fillWith = async (one: Collection) => {
-    say(`Filling Chroma with ${one.records} records of ${one.dimension} dimensions …`);
-    await fill(setting, one);
-  };
-  await fillWith(small);
-  await fillWith(large);
-  add(await measureExportRate(setting, [small, large]));
-  for (const one of [small, large]) add(await measureImportRate(setting, one));
-  add([await measureWholeRun(setting, large)]);
-  // Last, since the server is slower with so much of it in memory.
-  await fillWith(huge);
-  add(await measureShardMemory(setting, large, huge));
-
-  const machine = await describeMachine(setting);
-  const results = { figures, machine, commit: commit(), command: commandLine(setting.postgres.isEmbedded) };
-  if (!quick) await writeResults(results);
-  process.stdout.write(`${table(figures)}\n\n${machine}\n`);
+  const results: Result[] = [];
+  for (const part of chosen) {
+    await fillFor(part);
+    say(`Measuring ${part.name} …`);
+    const figures = await part.measure(setting, sizes);
+    say(table(figures));
+    results.push({ ...(await circumstances(part)), figures });
+    // What was measured stays, whatever becomes of the rest.
+    if (!quick) await writeResults(PARTS, results);
+  }
+  process.stdout.write(`${table(results.flatMap(({ figures }) => figures))}\n\n${results[0]!.machine}\n`);
 } finally {
   await setting.close();
 }
 
-function commandLine(isEmbedded: boolean): string {
-  return `${isEmbedded ? '' : 'DATABASE_URL=… '}npm run bench`;
+function partOf(name: string): Part {
+  const part = PARTS.find((one) => one.name === name);
+  if (part) return part;
+  process.stderr.write(
+    `There is no part ${name} to measure: use ${PARTS.map((one) => one.name).join(', ')}.\n`,
+  );
+  process.exit(2);
+}
+
+async function fillFor({ needs }: Part): Promise<void> {
+  for (const size of needs) {
+    const one = sizes[size];
+    if (filled.has(one)) continue;
+    say(`Filling Chroma with ${one.records} records of ${one.dimension} dimensions …`);
+    await fill(setting, one);
+    filled.add(one);
+  }
+}
+
+async function circumstances({ name }: Part): Promise<Omit<Result, 'figures'>> {
+  return {
+    part: name,
+    date: new Date().toISOString().slice(0, 10),
+    command: `${setting.postgres.isEmbedded ? '' : 'DATABASE_URL=… '}npm run bench -- --only ${name}`,
+    commit: commit(),
+    machine: await describeMachine(setting),
+  };
 }

@@ -59,18 +59,33 @@ export async function fill({ chromaServer }: Setting, collection: Collection): P
 
 /** A plan of a run that moves one collection in one shard. */
 export async function planOneShard(
-  { chroma, store }: Setting,
+  setting: Setting,
   run: string,
   collection: Collection,
 ): Promise<{ plan: Plan; shard: ShardItem }> {
-  const options = MigrationInput.parse({
-    collections: [collection.name],
-    shardBytes: ONE_SHARD_BYTES,
-    // An earlier measurement may hold the same collection's schema.
-    takeOver: true,
-  });
-  const { plan, shards } = await makePlan(chroma, run, options, store);
-  const [shard] = shards;
-  if (!shard || shards.length > 1) throw new RangeError(`${collection.name} does not fit into one shard`);
-  return { plan, shard };
+  const { plan, shards } = await planShards(setting, run, collection, 1);
+  return { plan, shard: shards[0] as ShardItem };
+}
+
+/** A plan of a run that moves one collection in so many shards. */
+export async function planShards(
+  { chroma, store }: Setting,
+  run: string,
+  collection: Collection,
+  wanted: number,
+): Promise<{ plan: Plan; shards: ShardItem[] }> {
+  const planned = (shardBytes: number) =>
+    makePlan(
+      chroma,
+      run,
+      // An earlier measurement may hold the same collection's schema.
+      MigrationInput.parse({ collections: [collection.name], shardBytes, takeOver: true }),
+      store,
+    );
+  const whole = await planned(ONE_SHARD_BYTES);
+  const bytes = whole.plan.collections[0]!.bytes;
+  const { plan, shards } = wanted === 1 ? whole : await planned(Math.ceil((bytes / wanted) * 1.01));
+  if (shards.length !== wanted)
+    throw new RangeError(`${collection.name} is cut into ${shards.length} shards and not ${wanted}`);
+  return { plan, shards };
 }

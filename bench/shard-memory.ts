@@ -45,6 +45,7 @@ export async function measureShardMemory(
         word: `≤ ${GOAL_GROWTH}, < ${GOAL_MB} MB`,
         holds: growth <= GOAL_GROWTH && peaks.many[step] < GOAL_MB,
       },
+      headline: true,
     };
   });
 }

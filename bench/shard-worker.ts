@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { secondsOf } from './in-turns.ts';
 import type { Setting } from './setting.ts';
 import type { ShardOrder } from './shard-process.ts';
 
@@ -10,6 +11,11 @@ export interface ShardWorker {
   /** @returns seconds */
   run(order: ShardOrder): Promise<number>;
   stop(): Promise<void>;
+}
+
+/** Gives each of the workers its order at the same time. @returns seconds until the last is done */
+export function runTogether(workers: readonly ShardWorker[], orders: readonly ShardOrder[]): Promise<number> {
+  return secondsOf(() => Promise.all(orders.map((order, place) => workers[place]!.run(order))));
 }
 
 /** Starts shard-process.ts. */

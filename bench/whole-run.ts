@@ -50,6 +50,7 @@ export async function measureWholeRun(setting: Setting, collection: Collection):
     beside: `${duration(least)}: pages fetched ${duration(fetched)}, rows copied ${duration(copied)}, bare CREATE INDEX ${duration(indexed)}`,
     ratio: least / whole,
     goal: null,
+    headline: true,
   };
 }
 

@@ -1,0 +1,20 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const PROGRAM = fileURLToPath(new URL('../bin/chroma-to-pgvector.js', import.meta.url));
+
+/** Starts a program on this Node, as somebody types it. Its errors are shown, its output can be read. */
+export const startNode = (file: string, args: readonly string[]): ChildProcess =>
+  spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+
+export const startProduct = (args: readonly string[]): ChildProcess => startNode(PROGRAM, args);
+
+/** Waits until it has ended well. @returns what it printed */
+export async function outputOf(child: ChildProcess): Promise<string> {
+  const pieces: Buffer[] = [];
+  child.stdout?.on('data', (piece: Buffer) => pieces.push(piece));
+  const [code, signal] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${child.spawnargs[1]} ended with ${signal ?? code}`);
+  return Buffer.concat(pieces).toString('utf8');
+}

@@ -1,0 +1,169 @@
+import type pg from 'pg';
+import { buildAll } from '../local/build.ts';
+import type { ShardItem, ShardManifest } from '../src/contract.ts';
+import { requirePlan } from '../src/plan/plan-file.ts';
+import { collectionSchema } from '../src/postgres/collection-schema.ts';
+import { readManifest } from '../src/shard/manifest.ts';
+import { READERS } from '../src/shard/pages.ts';
+import { keys } from '../src/store/keys.ts';
+import { executeMigration } from '../test/fixtures/execution.ts';
+import { atMost, count, duration, type Figure } from './figure.ts';
+import { inTurns, secondsOf } from './in-turns.ts';
+import { type LoadLimit, limitOf } from './load-ways.ts';
+import type { Collection, Setting } from './setting.ts';
+import { type ShardWorker, startShardWorker } from './shard-worker.ts';
+
+/** What `migrate` takes on two cores: shards at a time, and so exporters, importers and connections. */
+const CONCURRENCY = 2;
+/** Small enough that there are several shards, as there are of any collection worth moving. */
+const SHARD_BYTES = 16 * 1024 ** 2;
+const ROUNDS = 3;
+const BARE_SCHEMA = 'bare';
+
+type Load = LoadLimit['load'];
+
+/**
+ * The moving of a collection, from the state that starts it to the last shard's commit, with the starts of all
+ * processes, beside its two ceilings: the pages fetched and thrown away, and the same bytes copied by the server from
+ * its files. Each ceiling has the whole machine to itself; side by side they share it, as in a migration on one machine.
+ */
+export async function measureMoving(setting: Setting, collection: Collection): Promise<Figure[]> {
+  await buildAll();
+  const fetchers = Array.from({ length: CONCURRENCY }, () => startShardWorker(setting));
+  const clients = await Promise.all(fetchers.map(() => setting.database.connect('bench')));
+  let moved!: Moved;
+  const fetch = () =>
+    shareOut(moved.shards, fetchers, (fetcher, shard) =>
+      fetcher.run({ way: 'fetch', shard, readers: READERS }),
+    );
+  const copy = (loads: readonly Load[][]) =>
+    Promise.all(
+      loads.map(async (own) => {
+        for (const load of own) await load();
+      }),
+    );
+  try {
+    const seconds = await inTurns(
+      {
+        async moved() {
+          moved = await move(setting, collection);
+          return moved.seconds;
+        },
+        fetched: () => secondsOf(fetch),
+        async copied() {
+          const loads = await prepareCopies(clients, setting, moved);
+          return secondsOf(() => copy(loads));
+        },
+        async both() {
+          const loads = await prepareCopies(clients, setting, moved);
+          return secondsOf(() => Promise.all([fetch(), copy(loads)]));
+        },
+      },
+      ROUNDS,
+    );
+    return figuresOf(collection, moved.shards.length, seconds);
+  } finally {
+    await Promise.all(fetchers.map((fetcher) => fetcher.stop()));
+    await clients[0]!.query(`drop schema if exists ${BARE_SCHEMA} cascade`);
+    await Promise.all(clients.map((client) => client.end()));
+  }
+}
+
+function figuresOf(
+  { dimension, records }: Collection,
+  shards: number,
+  { moved, fetched, copied, both }: Record<'moved' | 'fetched' | 'copied' | 'both', number>,
+): Figure[] {
+  const slower = Math.max(fetched, copied);
+  const row = {
+    what: `moving ${count(records)} records of ${count(dimension)} dimensions in ${shards} shards`,
+    product: duration(moved),
+  };
+  return [
+    {
+      ...row,
+      beside: `${duration(slower)}, the slower of pages fetched ${duration(fetched)} and rows copied ${duration(copied)}, each alone on all cores`,
+      ratio: moved / slower,
+      goal: atMost(1.15, moved / slower),
+      headline: true,
+    },
+    {
+      ...row,
+      beside: `${duration(both)} for the same fetching and copying side by side on the same cores`,
+      ratio: moved / both,
+      goal: null,
+    },
+  ];
+}
+
+interface Moved {
+  run: string;
+  shards: ShardItem[];
+  manifests: ShardManifest[];
+  seconds: number;
+}
+
+/** Runs the state machine with its bundled functions until all shards are in, and stops it there. */
+async function move(setting: Setting, { name }: Collection): Promise<Moved> {
+  const { chromaServer, postgres, store } = setting;
+  const run = `moving-${Date.now()}`;
+  const controller = new AbortController();
+  const entered = new Map<string, number>();
+  const result = await executeMigration(
+    {
+      ...{ chroma: chromaServer.url, target: postgres.url, store: store.url, run },
+      request: { collections: [name], shardBytes: SHARD_BYTES, concurrency: CONCURRENCY, takeOver: true },
+    },
+    (event) => {
+      if (event.type !== 'state-entered' || entered.has(event.state)) return;
+      entered.set(event.state, performance.now());
+      if (event.state === 'FindUnfinishedShards') controller.abort();
+    },
+    controller.signal,
+  );
+  const end = entered.get('FindUnfinishedShards');
+  if (!end) throw new Error(`The migration ended before its shards were in: ${JSON.stringify(result)}`);
+  const shards = JSON.parse((await store.readText(keys.shards(run))) as string) as ShardItem[];
+  const manifests = await Promise.all(
+    shards.map(({ schema, number }) => readManifest(store, keys.manifest(run, schema, number))),
+  );
+  return {
+    ...{ run, shards, manifests: manifests as ShardManifest[] },
+    seconds: (end - entered.get('MigrateShards')!) / 1000,
+  };
+}
+
+/** Each worker takes the next when it is done with one, as the map's children do. */
+async function shareOut<T>(
+  all: readonly T[],
+  workers: readonly ShardWorker[],
+  work: (worker: ShardWorker, one: T) => Promise<unknown>,
+): Promise<void> {
+  const rest = [...all];
+  await Promise.all(
+    workers.map(async (worker) => {
+      for (let one = rest.shift(); one !== undefined; one = rest.shift()) await work(worker, one);
+    }),
+  );
+}
+
+/** Empty tables like the run's, and what fills them: each client has every other shard. */
+async function prepareCopies(
+  clients: readonly pg.Client[],
+  { store }: Setting,
+  { run, manifests }: Moved,
+): Promise<Load[][]> {
+  const [client] = clients as [pg.Client];
+  const { collections } = await requirePlan(store, run);
+  await client.query(`drop schema if exists ${BARE_SCHEMA} cascade; create schema ${BARE_SCHEMA}`);
+  await client.query(collectionSchema(collections[0]!, BARE_SCHEMA).tables);
+  const loads: Load[][] = clients.map(() => []);
+  for (const [place, manifest] of manifests.entries()) {
+    const own = place % clients.length;
+    loads[own]!.push((await limitOf(clients[own]!, BARE_SCHEMA, store, manifest)).load);
+  }
+  // Whether the server reads the files was tried, and left dead rows.
+  await client.query(`truncate ${BARE_SCHEMA}.documents, ${BARE_SCHEMA}.embeddings`);
+  await client.query('checkpoint').catch(() => undefined);
+  return loads;
+}
