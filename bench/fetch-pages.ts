@@ -1,4 +1,4 @@
-import { Pool } from 'undici';
+import Pool from 'undici/lib/dispatcher/pool.js';
 import { ALL_PARTS } from '../src/chroma/chroma-source.ts';
 import type { ShardItem } from '../src/contract.ts';
 import { READERS } from '../src/shard/pages.ts';

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { ChromaClient } from 'chromadb';
+import type { ChromaClient } from 'chromadb';
 import type { Space } from '../../src/contract.ts';
 import type { Log } from '../../src/log.ts';
 import { type Chunk, chunkSource, isProse } from './chunk-source.ts';
@@ -28,6 +28,8 @@ export async function fillDemo(chromaUrl: string, log: Log, folder = ROOT): Prom
   const chunks = (await chunkSource(folder)).filter(({ file_path }) => file_path !== 'local/demo/queries.ts');
   const { sourceCode, documents } = DEMO_COLLECTIONS;
   const { hostname, port } = new URL(chromaUrl);
+  // Loaded only here: no other command writes to Chroma.
+  const { ChromaClient } = await import('chromadb');
   const client = new ChromaClient({ host: hostname, port: Number(port), ssl: false });
   const counts = {
     [sourceCode.name]: await fill(

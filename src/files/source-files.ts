@@ -3,7 +3,6 @@ import { readdir, stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { InvalidInput } from '../errors.ts';
 import { S3_PLACE } from '../store/open-store.ts';
 import type { ShardStore } from '../store/store.ts';
@@ -44,6 +43,8 @@ async function listFolder(folder: string): Promise<SourceFile[]> {
 }
 
 async function listBucket(bucket: string, prefix: string, pathStyle: boolean): Promise<SourceFile[]> {
+  // Loaded only where there is a bucket, as the store does.
+  const { ListObjectsV2Command, S3Client } = await import('@aws-sdk/client-s3');
   const client = new S3Client({ forcePathStyle: pathStyle });
   const root = prefix === '' ? '' : `${prefix.replace(/\/+$/, '')}/`;
   const found: SourceFile[] = [];
