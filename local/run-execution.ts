@@ -3,6 +3,7 @@ import type { Assembly } from './assembly.ts';
 import { readableFailure } from './lambda/lambda-error.ts';
 import type { LambdaEvent } from './lambda/lambda-events.ts';
 import { LambdaPool } from './lambda/lambda-pool.ts';
+import { nextFunctions } from './lambda/next-functions.ts';
 import { type RdsAdapter, rdsResources } from './rds-adapter.ts';
 import { type Clock, systemClock } from './state-machine/clock.ts';
 import type { StateFailure } from './state-machine/errors.ts';
@@ -66,6 +67,7 @@ export async function runExecution(settings: RunSettings): Promise<ExecutionResu
 export class LocalExecution {
   readonly #settings: RunSettings;
   readonly #machine: StateMachine;
+  readonly #next: ReadonlyMap<string, ReadonlySet<string>>;
   #pools: ReadonlyMap<string, LambdaPool> = new Map();
   #execution: Execution | null = null;
 
@@ -73,6 +75,7 @@ export class LocalExecution {
   constructor(settings: RunSettings) {
     const { assembly, store, rds } = settings;
     this.#settings = settings;
+    this.#next = nextFunctions(assembly.definition);
     const lambda = new LambdaInvoke(assembly.functions.keys(), (functionName, payload, signal) =>
       (this.#pools.get(functionName) as LambdaPool).invoke(payload, signal),
     );
@@ -88,7 +91,11 @@ export class LocalExecution {
   }
 
   start(signal?: AbortSignal): Promise<ExecutionResult> {
-    const { name, input, onEvent: emit = () => {}, clock = systemClock } = this.#settings;
+    const { name, input, onEvent = () => {}, clock = systemClock } = this.#settings;
+    const emit = (event: ExecutionEvent) => {
+      if (event.type === 'state-entered') this.#warmNext(event.state);
+      onEvent(event);
+    };
     return this.#run(signal, (own) => {
       const { execution, ended } = this.#machine.start({ name, input, clock, emit, signal: own });
       this.#execution = execution;
@@ -101,6 +108,19 @@ export class LocalExecution {
     const execution = this.#execution;
     if (!execution) throw new Error('An execution is started before it is redriven.');
     return this.#run(signal, (own) => this.#machine.redrive(execution, own));
+  }
+
+  /**
+   * While a function works, the process of the next one starts: where the work is waiting for a server, that costs
+   * no time at all.
+   */
+  #warmNext(state: string): void {
+    const functions = this.#next.get(state);
+    // After the state's own function, which somebody waits for.
+    if (functions)
+      setImmediate(() => {
+        for (const name of functions) this.#pools.get(name)?.warm();
+      });
   }
 
   async #run(

@@ -41,6 +41,11 @@ export class LambdaPool {
     }
   }
 
+  /** Starts an environment if there is none, so that the first call need not wait for it. */
+  warm(): void {
+    if (!this.#closed && this.#all.size === 0) this.#release(this.#start());
+  }
+
   /** Ends all environments and waits until they are gone. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -102,6 +102,26 @@ describe('runExecution', () => {
     assert.deepEqual([started?.state, started?.items], ['MigrateShards', 4]);
   });
 
+  it('starts the process of the next function while the one before works', async (context) => {
+    const { settings, events } = await prepare(context, {
+      First: work({ Next: 'Asked' }),
+      Asked: { Type: 'Choice', Choices: [{ Condition: '{% false %}', Next: 'Never' }], Default: 'Second' },
+      Never: task('function:Never'),
+      Second: task('function:Second'),
+    });
+    const definition = settings.assembly.functions.get(FUNCTION)!;
+    const named = (name: string) => [`function:${name}`, { ...definition, name }] as const;
+    const functions = new Map([named('Work'), named('Second'), named('Never')]);
+    const result = await runExecution({ ...settings, assembly: { ...settings.assembly, functions } });
+    assert.equal(result.status, 'SUCCEEDED');
+    const started = events.flatMap((event, at) =>
+      event.type === 'environment-started' ? [{ name: event.function, at }] : [],
+    );
+    assert.deepEqual(started.map(({ name }) => name).sort(), ['Second', 'Work']);
+    const exited = events.findIndex((event) => event.type === 'state-exited' && event.state === 'First');
+    for (const { name, at } of started) assert.ok(at < exited, `${name} was started after First had ended`);
+  });
+
   it('tells of a failed Map the first child’s error, message and state', async (context) => {
     const { settings, store } = await prepare(context, { MigrateShards: shardMap() });
     await store.writeText('shards.json', JSON.stringify([{ n: 0 }, { error: 'SourceChanged' }]));
