@@ -147,10 +147,10 @@ function figuresOf(
 
 /** A shard of the same objects under another number. Its records are there twice then, which no key forbids yet. */
 async function shardLike({ store }: Setting, { manifest }: Finished, number: number) {
-  const { run, schema } = manifest;
+  const { run, schema, collection } = manifest;
   const manifestKey = keys.manifest(run, schema, number);
   await store.writeText(manifestKey, sealed({ ...manifest, number }));
-  return { run, schema, number, manifestKey };
+  return { run, schema, collection, number, manifestKey };
 }
 
 async function scriptRecords({ chroma }: Setting, shard: ShardItem): Promise<ScriptRecord[]> {

@@ -32,7 +32,9 @@ export async function loadCollection(
   await importShard({ database, store, log: silentLog }, { ...shard, manifestKey });
   const build = async () => {
     const context = { database, log: silentLog, patienceMilliseconds: 600_000 };
-    const { state } = await startIndexBuild(context, plan, { run, schema: shard.schema, looks: 0 });
+    const { state } = await startIndexBuild(context, plan, {
+      ...{ run, schema: shard.schema, collection: collection.name, looks: 0 },
+    });
     if (state !== 'valid') throw new Error(`The build is ${state}`);
   };
   await build();
