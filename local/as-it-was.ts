@@ -3,18 +3,25 @@ import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Log } from '../src/log.ts';
 import type { Database } from '../src/postgres/database.ts';
 import { FileStore } from '../src/store/file-store.ts';
 import { type AsItWas, sourceAsItWas } from '../src/verify/source-as-it-was.ts';
 import { serveSource } from './chroma-folder.ts';
+import { consoleLog } from './console-log.ts';
+import { Progress } from './progress/progress.ts';
+import { ProgressDisplay } from './progress/progress-line.ts';
+import { readingLog } from './progress/progress-log.ts';
 import { openSource, type SourceValues } from './source-options.ts';
 
-/** Reads Chroma again. @param name of one collection or its schema; all live ones by default */
+interface AsItWasValues extends SourceValues {
+  quiet?: true | undefined;
+  verbose?: true | undefined;
+}
+
+/** Reads Chroma again, with the progress of it. @param name of one collection or its schema; all live ones by default */
 export async function readAsItWas(
-  values: SourceValues,
+  values: AsItWasValues,
   database: Database,
-  log: Log,
   name?: string,
 ): Promise<AsItWas[]> {
   const source = await serveSource(values.source as string);
@@ -23,9 +30,15 @@ export async function readAsItWas(
   const remove = () => rmSync(folder, { recursive: true, force: true });
   // Not before: what was under way when somebody interrupted it may still write there.
   process.once('exit', remove);
+  const progress = new Progress();
+  const display = values.quiet ? null : new ProgressDisplay(progress);
   try {
-    return await sourceAsItWas({ chroma, database, store: new FileStore(folder), log }, name);
+    return await sourceAsItWas(
+      { chroma, database, store: new FileStore(folder), log: readingLog(progress, consoleLog(values)) },
+      name,
+    );
   } finally {
+    display?.stop();
     await chroma.close();
     await source.stop();
   }

@@ -2,7 +2,6 @@
 import { MigrationInput, type MigrationRequest, type Plan } from '../src/contract.ts';
 import type { ExportManifest } from '../src/files/export-manifest.ts';
 import { readFiles } from '../src/files/read-files.ts';
-import type { Log } from '../src/log.ts';
 import type { ShardStore } from '../src/store/store.ts';
 import { oneOf, text } from './command-line/values.ts';
 import { consoleLog } from './console-log.ts';
@@ -10,7 +9,7 @@ import { type FilePlace, filesOf, nameOf } from './file-places.ts';
 import type { Interrupt } from './interrupt.ts';
 import { Progress } from './progress/progress.ts';
 import { ProgressDisplay } from './progress/progress-line.ts';
-import { progressLog } from './progress/progress-log.ts';
+import { readingLog } from './progress/progress-log.ts';
 
 /** What files do not say of their records. */
 export const fileOptions = {
@@ -48,12 +47,7 @@ export async function readFilePlace(
   const progress = new Progress();
   const display = output.quiet ? null : new ProgressDisplay(progress);
   try {
-    const said = progressLog(progress, consoleLog(output));
-    const log: Log = {
-      warn: said.warn,
-      info: (message, fields) =>
-        said.info(message, { ...fields, ...(fields?.phase === 'export' && { phase: 'read' }) }),
-    };
+    const log = readingLog(progress, consoleLog(output));
     return await interrupt.stops(
       readFiles({ from: from.store, store, log }, files, {
         ...{ run, source, manifest, batchSize, options: MigrationInput.parse(request) },

@@ -140,8 +140,8 @@ function follow(event: ExecutionEvent, progress: Progress, log: Log): void {
   if (event.type === 'state-entered') progress.state(event.state);
   if (event.type !== 'log') return;
   progress.log(event.fields, Date.now());
-  // The run is this one: no line need say so.
-  const { level, message, run: _, ...fields } = event.fields;
+  // The run is this one, and of the functions' environments a person need not know.
+  const { level, message, run: _, service, function_request_id, cold_start, ...fields } = event.fields;
   if (level === 'warn') log.warn(String(message), fields);
   else if (message !== 'progress') log.info(String(message), fields);
 }

@@ -103,6 +103,11 @@ export const runOptions = {
   deleteMissing: flag('with --update-existing: delete from the live tables what Chroma no longer holds'),
 };
 
+/** For commands that run the state machine on this machine. */
+export const uiOptions = {
+  ui: flag('a page about the run on this machine while it goes on; its address is printed'),
+};
+
 export const outputOptions = {
   json: flag('print one JSON object on standard output and nothing else'),
   quiet: flag('no progress'),

@@ -27,6 +27,7 @@ import {
   runOptions,
   selectionOptions,
   targetOptions,
+  uiOptions,
 } from '../source-options.ts';
 import { alignedTable } from '../summary.ts';
 import { printRun } from './migrate.ts';
@@ -58,6 +59,7 @@ const options = {
     ['fail', 'quarantine'],
     'when a record cannot arrive: publish nothing (default), or the rest',
   ),
+  ...uiOptions,
   ...outputOptions,
 };
 

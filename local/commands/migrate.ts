@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { InvalidInput } from '../../src/errors.ts';
 import { type Command, EXIT, type ExitCode } from '../command-line/command.ts';
-import { flag, targetUrl } from '../command-line/values.ts';
+import { targetUrl } from '../command-line/values.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded-postgres/start.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { runOutput } from '../output/schemas.ts';
@@ -16,6 +16,7 @@ import {
   selectionOptions,
   sourceOptions,
   targetOptions,
+  uiOptions,
 } from '../source-options.ts';
 import { runJson, runSummary } from '../summary.ts';
 
@@ -27,7 +28,7 @@ const options = {
   ),
   ...runOptions,
   ...selectionOptions,
-  ui: flag('a page about the run on this machine while it goes on; its address is printed'),
+  ...uiOptions,
   ...outputOptions,
 };
 

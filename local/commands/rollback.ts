@@ -48,13 +48,12 @@ export const rollback: Command<typeof options> = {
 
 /** The rollback is done by then, and Chroma is no part of it. */
 async function chromaNow(values: Values<typeof options>, schema: string): Promise<AsItWas | null> {
-  const log = consoleLog(values);
   try {
-    const found = await readAsItWas(values, openTarget(values), log, schema);
+    const found = await readAsItWas(values, openTarget(values), schema);
     return found.find((one) => one.schema === schema) ?? null;
   } catch (error) {
     if (!(error instanceof MigrationError)) throw error;
-    log.warn(`Chroma was not compared: ${error.message}`);
+    consoleLog(values).warn(`Chroma was not compared: ${error.message}`);
     return null;
   }
 }

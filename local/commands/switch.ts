@@ -10,7 +10,6 @@ import { VECTOR_STORES, type VectorStore } from '../config-file/fields.ts';
 import { type ConfigFile, readConfig } from '../config-file/read-config.ts';
 import { replaceFile } from '../config-file/replace-file.ts';
 import { type Change, type Switched, switchConfig } from '../config-file/switch-config.ts';
-import { consoleLog } from '../console-log.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { type SwitchOutput, switchOutput } from '../output/file-schemas.ts';
 import { printableLines } from '../progress/progress-line.ts';
@@ -176,7 +175,7 @@ function verifiedText(live: LiveRun): string {
 }
 
 async function chromaAsItWas(values: Addresses): Promise<Check> {
-  const found = await readAsItWas(values, openTarget(values), consoleLog(values));
+  const found = await readAsItWas(values, openTarget(values));
   if (found.length === 0) return { safe: false, lines: [`❌ ${NOTHING_LIVE}`] };
   return { safe: found.every(({ safe }) => safe), lines: asItWasText(found).split('\n') };
 }

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RecordSource } from '../../src/chroma/record-source.ts';
 import { MigrationInput } from '../../src/contract.ts';
-import type { Log } from '../../src/log.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { storePlan } from '../../src/plan/store-plan.ts';
 import { FileStore } from '../../src/store/file-store.ts';
@@ -20,6 +19,7 @@ import { verifyOutput } from '../output/schemas.ts';
 import { preflight } from '../preflight.ts';
 import { Progress } from '../progress/progress.ts';
 import { ProgressDisplay } from '../progress/progress-line.ts';
+import { readingLog } from '../progress/progress-log.ts';
 import { fileOptions } from '../read-file-place.ts';
 import {
   openSource,
@@ -156,13 +156,5 @@ async function verifyAll(
   const { collections } = made.plan;
   const records = collections.reduce((sum, collection) => sum + collection.records, 0);
   progress.log({ message: 'planned', records, collections: collections.length }, Date.now());
-  const log: Log = {
-    warn: said.warn,
-    info: (message, fields) => {
-      // The records are read only, to be compared.
-      progress.log({ ...fields, message, ...(fields?.phase === 'export' && { phase: 'read' }) }, Date.now());
-      if (message !== 'progress') said.info(message, fields);
-    },
-  };
-  return verifyLive({ chroma, database, store, log }, made.plan, made.shards);
+  return verifyLive({ chroma, database, store, log: readingLog(progress, said) }, made.plan, made.shards);
 }

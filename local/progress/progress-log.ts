@@ -9,3 +9,13 @@ export const progressLog = (progress: Progress, said: Log): Log => ({
     if (message !== 'progress') said.info(message, fields);
   },
 });
+
+/** The same of work that reads records as an export does, but to compare or to cut them. */
+export function readingLog(progress: Progress, said: Log): Log {
+  const log = progressLog(progress, said);
+  return {
+    warn: log.warn,
+    info: (message, fields) =>
+      log.info(message, { ...fields, ...(fields?.phase === 'export' && { phase: 'read' }) }),
+  };
+}

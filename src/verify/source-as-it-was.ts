@@ -40,6 +40,8 @@ export async function sourceAsItWas(context: VerifyLiveContext, name?: string): 
   const live = (await context.database.withClient('verify', liveRuns)).filter(
     ({ collection, schema }) => name === undefined || name === collection || name === schema,
   );
+  const records = live.reduce((sum, { ledger }) => sum + (ledger ? held(ledger).records : 0), 0);
+  context.log.info('planned', { records, collections: live.length });
   const found: AsItWas[] = [];
   for (const one of live) found.push(await compare(context, one, found.length));
   return found;

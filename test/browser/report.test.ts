@@ -45,6 +45,20 @@ describe('a page in a browser', () => {
       }
     });
 
+  it('shows at a desk what each collection comes to, with nothing to scroll sideways for', async () => {
+    const { page } = await look(browser, LOOKS['at a desk']!);
+    await page.setContent(PAGES['a full run']!);
+    const hidden = await page
+      .locator('.scroll')
+      .evaluateAll((regions) =>
+        regions
+          .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+          .map((one) => one.textContent),
+      );
+    assert.deepEqual(hidden, []);
+    await page.context().close();
+  });
+
   it('answers a manager’s questions in their order, above all that is for engineers', async () => {
     const { page } = await look(browser, LOOKS['on a phone']!);
     await page.setContent(PAGES['a full run']!);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { Command } from '../../local/command-line/command.ts';
 import { completionScript } from '../../local/command-line/completion.ts';
 import { PROGRAM_WORDS } from '../../local/command-line/help.ts';
@@ -24,6 +25,21 @@ async function offered(...words: string[]): Promise<string[]> {
   return String(said).split('\n').filter(Boolean);
 }
 
+const linesOf = (program: string, ...args: string[]) =>
+  execFileSync(program, args, { encoding: 'utf8', timeout: 20_000 }).split('\n').filter(Boolean);
+
+/** What the other shells offer for the last word of a line. */
+const OFFERED: Record<string, (file: string, line: string) => string[]> = {
+  zsh: (file, line) =>
+    linesOf('zsh', '-f', fileURLToPath(new URL('../fixtures/offered.zsh', import.meta.url)), file, line),
+  fish: (file, line) =>
+    linesOf('fish', '--no-config', '-c', `source ${file}; complete -C '${line}'`).map(
+      (said) => said.split('\t')[0] as string,
+    ),
+};
+
+const isHere = (program: string) => spawnSync(program, ['--version']).error === undefined;
+
 describe('completion', () => {
   it('offers commands, options, and the values of those that have a choice', async () => {
     assert.deepEqual(await offered('mi'), ['migrate']);
@@ -36,6 +52,16 @@ describe('completion', () => {
   it('offers nothing where only its user knows the value', async () => {
     assert.deepEqual(await offered('migrate', '--source', '--'), []);
   });
+
+  for (const [shell, offer] of Object.entries(OFFERED))
+    it(`offers the same in ${shell}`, { skip: isHere(shell) ? false : `no ${shell} here` }, async () => {
+      const file = join(await temporaryFolder('completion-'), `completion.${shell}`);
+      await writeFile(file, completionScript(shell as 'zsh' | 'fish', commands, PROGRAM_WORDS));
+      const offered = (line: string) => offer(file, `chroma-to-pgvector ${line}`).sort();
+      assert.deepEqual(offered('mi'), ['migrate']);
+      assert.deepEqual(offered('tune --re'), ['--reindex', '--restore']);
+      assert.deepEqual(offered('migrate --on-reject '), ['fail', 'quarantine', 'repair']);
+    });
 
   it('quotes every help text for zsh and fish', () => {
     for (const shell of ['zsh', 'fish'] as const) {

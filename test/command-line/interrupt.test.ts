@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TcpProxy } from '../faults/tcp-proxy.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { type RunningCommand, startCommand } from '../fixtures/command-line.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
@@ -53,6 +54,33 @@ describe('an interrupted command', () => {
     assert.equal(code, 1);
     assert.match(stderr, /Stopped as asked/);
     await assertNoneLeft(command);
+  });
+
+  it('stops at once when it is asked again, whatever the first is waiting for', async () => {
+    const { hostname, port } = new URL(postgres.url);
+    const proxy = await TcpProxy.start({ host: hostname, port: Number(port) });
+    const behind = new URL(postgres.url);
+    behind.host = `127.0.0.1:${proxy.port}`;
+    try {
+      const command = startCommand(
+        migrate('stopped-twice').map((word) => (word === postgres.url ? behind.href : word)),
+      );
+      await untilSaid(command, /Exporting/);
+      // The report of a stopped run asks the ledger, which answers no more.
+      proxy.weather = { kind: 'stall' };
+      command.process.kill('SIGINT');
+      await sleep(1000);
+      assert.equal(command.process.exitCode, null);
+      const asked = performance.now();
+      command.process.kill('SIGINT');
+      const { code, stderr } = await command.finished;
+      assert.ok(performance.now() - asked < 1500);
+      assert.equal(code, 1);
+      assert.match(stderr, /once more to stop at once/);
+      await assertNoneLeft(command);
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it('goes on where it stopped', async () => {
