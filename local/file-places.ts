@@ -21,7 +21,12 @@ export interface FilePlace {
 /** @throws InvalidInput */
 export async function openFilePlace(place: string): Promise<FilePlace> {
   const pathStyle = Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
-  const isFolder = statSync(place, { throwIfNoEntry: false })?.isDirectory();
+  const found = statSync(place, { throwIfNoEntry: false });
+  const isFolder = found?.isDirectory();
+  if (found && !isFolder && !JSON_LINES.test(place))
+    throw new InvalidInput(
+      `${place} is a file that is not named as JSON lines are (.jsonl, .ndjson or .json, also .gz and .zst): rename it, or name a folder.`,
+    );
   if (isFolder || !JSON_LINES.test(place))
     return { store: await openStore(place, { pathStyle }), file: null, name: place };
   const folder = /^s3:/.test(place) ? place.slice(0, place.lastIndexOf('/')) : dirname(place);

@@ -97,7 +97,13 @@ export const sourceUrlOrFiles = (help: string, extra: Extra = {}): Option<string
   help,
   parse: (given) => {
     if (/^s3:/i.test(given)) return place(help).parse(given);
-    return isFiles(given) ? given : sourceUrlOrFolder(help).parse(given);
+    if (isFiles(given)) return given;
+    try {
+      return sourceUrlOrFolder(help).parse(given);
+    } catch (error) {
+      const { message } = error as Error;
+      throw /holds chroma/.test(message) ? new Error(`${message}, or exported files that are there`) : error;
+    }
   },
   ...extra,
 });
