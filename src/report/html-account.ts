@@ -79,6 +79,7 @@ function row({ collection, source, target, unexplained, verdict }: Account): Con
 
 /** One where all three are the same, so that what the row comes to stands on the screen beside it. */
 function checksumCell({ source, store, target }: CollectionReport['checksum']): Markup {
+  if (source === null && store === null && target === null) return html`${NOT_KNOWN}`;
   if (source !== null && source === store && source === target)
     return html`<span>${source}<small>Chroma, store and Postgres</small></span>`;
   const of = (sum: string | null, where: string) => html`${sum ?? NOT_KNOWN}<small>${where}</small>`;

@@ -19,7 +19,8 @@ export const LOOKS: Record<string, BrowserContextOptions & { print?: true }> = {
   'at a desk, dark': { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' },
   'on a phone': { viewport: { width: 390, height: 844 }, isMobile: true, deviceScaleFactor: 2 },
   'on a phone, dark': { viewport: { width: 390, height: 844 }, isMobile: true, colorScheme: 'dark' },
-  'on paper': { viewport: { width: 794, height: 1123 }, print: true },
+  // A4 within the margins that the pages ask for.
+  'on paper': { viewport: { width: 687, height: 1009 }, print: true },
 };
 
 /** Opens a page in a look of its own, with the addresses that it asks for beside its own. */
