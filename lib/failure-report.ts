@@ -8,6 +8,7 @@ import { executionEnds, UNFINISHED } from './execution-events.ts';
 import type { Network } from './network.ts';
 import type { ShardStore } from './shard-store.ts';
 import { StepFunction } from './step-function.ts';
+import { memoryMb, timeoutMinutes } from './step-sizes.ts';
 import type { TargetDatabase } from './target-database.ts';
 
 export interface FailureReportProps {
@@ -28,8 +29,9 @@ export class FailureReport extends Construct {
     this.report = new StepFunction(this, 'Report', {
       step: 'report-failure',
       description: 'Writes the report of an execution that did not come to its end.',
-      memorySize: 512,
-      timeout: Duration.minutes(15),
+      // The same work as that of the last state.
+      memorySize: memoryMb('write-report', config.shardMemoryMb),
+      timeout: Duration.minutes(timeoutMinutes('write-report')),
       logRetention: config.logRetentionDays,
       placement: { network, securityGroup: network.databaseClients },
     })

@@ -5,6 +5,7 @@ import type { Network } from './network.ts';
 import type { ShardStore } from './shard-store.ts';
 import { type Placement, StepFunction } from './step-function.ts';
 import type { StepName } from './step-names.ts';
+import { memoryMb, timeoutMinutes } from './step-sizes.ts';
 import type { TargetDatabase } from './target-database.ts';
 
 export interface StepsProps {
@@ -12,11 +13,6 @@ export interface StepsProps {
   readonly network: Network;
   readonly store: ShardStore;
   readonly database: TargetDatabase;
-}
-
-interface Size {
-  readonly memorySize?: number;
-  readonly minutes?: number;
 }
 
 /**
@@ -45,13 +41,7 @@ export class Steps extends Construct {
   constructor(scope: Construct, id: string, props: StepsProps) {
     super(scope, id);
     this.#props = props;
-    const shardMemory = props.config.shardMemoryMb;
-    // 15 minutes is the most that Lambda gives. Steps that go over all collections get it too: ten thousand
-    // small collections are ten thousand schemas to make, to publish and to report on.
-    // The plan of a large estate is held whole: a profile of 10,000 collections and a list of all shards.
-    this.plan = this.#chromaStep('plan', 'Profiles the collections and cuts them into shards.', {
-      memorySize: 1024,
-    });
+    this.plan = this.#chromaStep('plan', 'Profiles the collections and cuts them into shards.');
     this.prepareDatabase = this.#databaseStep(
       'prepare-database',
       'Makes the extension, the ledger and the incoming schemas.',
@@ -59,30 +49,17 @@ export class Steps extends Construct {
     this.chooseImportProfile = this.#databaseStep(
       'choose-import-profile',
       'Computes what the server is set to while the run loads and indexes.',
-      { minutes: 2 },
     );
-    this.exportShard = this.#chromaStep('export-shard', 'Writes one shard of a collection to the store.', {
-      memorySize: shardMemory,
-    });
-    this.importShard = this.#databaseStep('import-shard', 'Copies one shard from the store into Postgres.', {
-      memorySize: shardMemory,
-    });
+    this.exportShard = this.#chromaStep('export-shard', 'Writes one shard of a collection to the store.');
+    this.importShard = this.#databaseStep('import-shard', 'Copies one shard from the store into Postgres.');
     // An object that is not what its manifest says is exported again, for which the manifest must go.
     this.importShard.bindStore(props.store, 'delete');
     this.findUnfinishedShards = this.#databaseStep(
       'find-unfinished-shards',
       'Asks the ledger which shards did not arrive, and what differs from live tables.',
     );
-    this.startIndexBuild = this.#databaseStep(
-      'start-index-build',
-      'Starts the next index build and leaves.',
-      {
-        minutes: 5,
-      },
-    );
-    this.checkIndexBuild = this.#databaseStep('check-index-build', 'Looks how far the index build is.', {
-      minutes: 2,
-    });
+    this.startIndexBuild = this.#databaseStep('start-index-build', 'Starts the next index build and leaves.');
+    this.checkIndexBuild = this.#databaseStep('check-index-build', 'Looks how far the index build is.');
     this.sampleSearches = this.#chromaStep(
       'sample-searches',
       'Writes what Chroma answers to sampled searches.',
@@ -95,33 +72,30 @@ export class Steps extends Construct {
     this.recommendParameters = this.#databaseStep(
       'recommend-parameters',
       "Computes the server's settings from the instance and the data.",
-      { minutes: 2 },
     );
     this.writeReport = this.#databaseStep('write-report', 'Writes the report for machines and for people.');
   }
 
-  #chromaStep(step: StepName, description: string, size: Size = {}): StepFunction {
+  #chromaStep(step: StepName, description: string): StepFunction {
     const { config, network, store } = this.#props;
     const { chromaClients } = network;
     const placement = chromaClients ? { network, securityGroup: chromaClients } : undefined;
-    return this.#create(step, description, size, placement)
-      .bindChroma(config)
-      .bindStore(store, 'read', 'write');
+    return this.#create(step, description, placement).bindChroma(config).bindStore(store, 'read', 'write');
   }
 
-  #databaseStep(step: StepName, description: string, size: Size = {}): StepFunction {
+  #databaseStep(step: StepName, description: string): StepFunction {
     const { network, store, database } = this.#props;
-    return this.#create(step, description, size, { network, securityGroup: network.databaseClients })
+    return this.#create(step, description, { network, securityGroup: network.databaseClients })
       .bindDatabase(database)
       .bindStore(store, 'read', 'write');
   }
 
-  #create(step: StepName, description: string, size: Size, placement?: Placement): StepFunction {
+  #create(step: StepName, description: string, placement?: Placement): StepFunction {
     return new StepFunction(this, pascalCase(step), {
       step,
       description,
-      memorySize: size.memorySize ?? 512,
-      timeout: Duration.minutes(size.minutes ?? 15),
+      memorySize: memoryMb(step, this.#props.config.shardMemoryMb),
+      timeout: Duration.minutes(timeoutMinutes(step)),
       logRetention: this.#props.config.logRetentionDays,
       ...(placement && { placement }),
     });

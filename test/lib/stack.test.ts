@@ -40,6 +40,8 @@ describe('the functions', () => {
     template.allResourcesProperties('AWS::Lambda::Function', {
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
+      // Without it the Tracer of the functions has nobody to tell.
+      TracingConfig: { Mode: 'Active' },
     });
   });
 
