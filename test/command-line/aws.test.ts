@@ -12,6 +12,7 @@ import { type AwsDouble, STATE_MACHINE_ARN, startAwsDouble } from '../fixtures/a
 import { runCommand } from '../fixtures/command-line.ts';
 import { Refused } from '../fixtures/execution-double.ts';
 
+const TOO_LATE = 'Execution redrivable period exceeded.';
 const EXECUTION = 'arn:aws:states:us-east-1:000000000000:execution:chroma-to-pgvector:gone';
 
 describe('a command for AWS', () => {
@@ -57,6 +58,36 @@ describe('a command for AWS', () => {
   it('names the execution that is not there', async () => {
     const said = await sentenceOf((clients) => new Executions(clients).describe(EXECUTION));
     assert.match(said, /^ExecutionNotFound: .*:gone.*status/);
+  });
+
+  it('says which run to start instead of redriving what ended more than 14 days ago', async () => {
+    const ended = { status: 'FAILED', redriveStatus: 'NOT_REDRIVABLE', redriveStatusReason: TOO_LATE };
+    aws.answerWith('DescribeExecution', ended);
+    try {
+      assert.match(
+        await sentenceOf((clients) => new Executions(clients).redrive(EXECUTION)),
+        /^NotRedrivable: The execution cannot be redriven \(.*period exceeded\): start one with the same --run/,
+      );
+      assert.ok(!aws.asked.includes('RedriveExecution'));
+    } finally {
+      aws.answerWith('DescribeExecution', null);
+    }
+  });
+
+  it('says how to begin where the stack has no execution yet', async () => {
+    aws.outputs.StoreUrl = 's3://shards';
+    try {
+      for (const name of ['redrive', 'report']) {
+        const { code, stderr } = await runCommand([name], aws.environment);
+        assert.equal(code, 1, name);
+        assert.match(
+          stderr,
+          /^The stack ChromaToPgvector has no execution yet: begin one with chroma-to-pgvector start\.\n$/,
+        );
+      }
+    } finally {
+      delete aws.outputs.StoreUrl;
+    }
   });
 
   for (const [code, expected] of [
