@@ -16,10 +16,11 @@ import { runCommand } from '../fixtures/command-line.ts';
 import { commandLines, sqlStatements, wordsOf } from '../fixtures/documents.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
 import { assertPublished } from '../fixtures/output-schema.ts';
-import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
+import { holdServerSettings, startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const DIMENSION = 16;
 /** Whose commands are run here, in this order, over one database and in one folder. */
 const RUN_HERE = ['README.md', 'docs/quick-start.md', 'docs/operating.md', 'docs/certificate.md'];
 
@@ -55,7 +56,7 @@ describe('the commands of the documents', () => {
       startFauxqs({ port: 0, host: '127.0.0.1', logger: false }),
     ]);
     s3.createBucket('vector-migration');
-    await fillCollection(chroma.url, { name: 'docs', dimension: 16, records: 120, space: 'cosine' });
+    await fillCollection(chroma.url, { name: 'docs', dimension: DIMENSION, records: 120, space: 'cosine' });
     client = new pg.Client(postgres.url);
     await client.connect();
     // They leave their store and their pictures where they are run.
@@ -102,10 +103,30 @@ describe('the commands of the documents', () => {
       if (document === 'docs/certificate.md') await certify();
       const lines = commandLines(textOf(document)).filter((line) => runsElsewhere(line) === undefined);
       assert.ok(lines.length >= 2);
-      for (const line of lines) await typed(line);
-      for (const statement of sqlStatements(textOf(document)))
-        assert.notEqual((await client.query(withVector(statement))).rows.length, 0, statement);
+      const release = lines.some((line) => / --apply\b/.test(line)) ? await holdServerSettings() : null;
+      try {
+        for (const line of lines) await typed(line);
+      } finally {
+        await release?.();
+      }
+      await answered(textOf(document));
     });
+
+  for (const layout of ['flat', 'shared'])
+    it(`of docs/layouts.md are answered over tables of layout ${layout}`, async () => {
+      await typed(
+        `migrate --source http://localhost:8000 --target postgres://user@localhost/vectors --layout ${layout}`,
+      );
+      const section = textOf('docs/layouts.md').split(`## ${layout}\n`)[1]?.split('\n## ')[0] as string;
+      await answered(section.replaceAll('shared_384_', `shared_${DIMENSION}_`));
+    });
+
+  /** Each statement of a text finds something. */
+  async function answered(text: string): Promise<void> {
+    const statements = sqlStatements(text);
+    for (const statement of statements)
+      assert.notEqual((await client.query(withVector(statement))).rows.length, 0, statement);
+  }
 
   /** A run whose store is where the document has it; the file is fetched from there. */
   async function certify(): Promise<void> {
@@ -136,5 +157,8 @@ describe('the commands of the documents', () => {
 /** The documents' `[0.1, 0.2, …]` with as many components as the collection has; its filter, with one that records have. */
 const withVector = (statement: string) =>
   statement
-    .replace(/\[0\.1, (0\.2, )?…\]/, `[${new ClusteredVectors({ seed: 1, dimension: 16 }).at(3).join(',')}]`)
+    .replace(
+      /\[0\.1, (0\.2, )?…\]/,
+      `[${new ClusteredVectors({ seed: 1, dimension: DIMENSION }).at(3).join(',')}]`,
+    )
     .replace(`{"lang": "en"}`, `{"language": "typescript"}`);

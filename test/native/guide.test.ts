@@ -15,7 +15,7 @@ import { runCommand } from '../fixtures/command-line.ts';
 import { wordsOf } from '../fixtures/documents.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
 import { type Act, type GuideRow, guideRows } from '../fixtures/guide-tables.ts';
-import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
+import { holdServerSettings, startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const DIMENSION = 16;
@@ -26,6 +26,8 @@ const rows = guideRows(guide);
 
 /** What is done before this program or outside of it. No other row may be left out. */
 const BY_HAND = [/^`(docker|sudo apt|git clone|brew) /, /^`signal-hub (stop|serve)`$/, /^Next Steps/];
+
+const TUNING = 'Step 7: tuning';
 
 let chroma: TestChroma;
 let postgres: TestPostgres;
@@ -100,7 +102,12 @@ describe('the tables of the guide', () => {
   for (const row of rows)
     if (!row.byHand)
       it(`${row.heading}: ${row.guide || row.here}`, async () => {
-        for (const act of row.acts) await walk(act, row);
+        const release = row.heading === TUNING ? await holdServerSettings() : null;
+        try {
+          for (const act of row.acts) await walk(act, row);
+        } finally {
+          await release?.();
+        }
       });
 });
 

@@ -1,9 +1,10 @@
 /** Parameters that the state machine sets through RDS, set on a server of one's own. */
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PostgresRdsAdapter } from '../../local/rds-adapter.ts';
 import { openDatabase } from '../../src/postgres/database.ts';
+import { holdServerSettings } from '../fixtures/postgres.ts';
 
 const database = openDatabase({ url: process.env.DATABASE_URL as string });
 const adapter = new PostgresRdsAdapter(database);
@@ -24,10 +25,15 @@ const fileSettings = () =>
   );
 
 describe('modifyDBParameterGroup on a native server', () => {
+  let release: () => Promise<void>;
+  before(async () => {
+    release = await holdServerSettings();
+  });
   after(async () => {
     for (const name of ['work_mem', 'shared_buffers', 'checkpoint_completion_target', 'synchronous_commit'])
       await query(`alter system reset ${name}`);
     await query('select pg_reload_conf()');
+    await release();
   });
 
   it('takes plain numbers in the server’s own unit and puts them into force', async () => {

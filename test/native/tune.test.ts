@@ -5,6 +5,7 @@ import pg from 'pg';
 import { tuneOutput } from '../../local/output/schemas.ts';
 import { runCommand, startCommand } from '../fixtures/command-line.ts';
 import { assertPublished } from '../fixtures/output-schema.ts';
+import { holdServerSettings } from '../fixtures/postgres.ts';
 import { collectionPlan, migrate, planOf, startTarget, type TestTarget } from '../postgres/target-run.ts';
 
 interface TuneJson {
@@ -16,7 +17,9 @@ interface TuneJson {
 
 describe('tune', { concurrency: false }, () => {
   let target: TestTarget;
+  let release: () => Promise<void>;
   before(async () => {
+    release = await holdServerSettings();
     target = await startTarget();
     const plan = collectionPlan({ records: 3000, dimension: 64 });
     await migrate(target, planOf('first', [plan]));
@@ -25,6 +28,7 @@ describe('tune', { concurrency: false }, () => {
   after(async () => {
     await target.rows('alter system reset all');
     await target.rows('select pg_reload_conf()');
+    await release();
     await target.stop();
   });
 
