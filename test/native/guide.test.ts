@@ -155,10 +155,14 @@ async function sql(statement: string, fails: boolean): Promise<void> {
   if (setting) await client.query(`alter system reset ${setting}`);
 }
 
+/** Where there is no jq, that each line is JSON is found out all the same. */
+const JQ = `command -v jq >/dev/null || jq() { "${process.execPath}" -e '
+  for (const line of require("fs").readFileSync(0, "utf8").trimEnd().split("\\n")) JSON.parse(line)'; }`;
+
 function shell(line: string): void {
   const { username, pathname } = new URL(postgres.url);
   const here = line.replace('-U postgres -d signalhub', `-U ${username} -d ${pathname.slice(1)}`);
-  execFileSync('sh', ['-ec', here], {
+  execFileSync('sh', ['-ec', `${JQ}\n${here}`], {
     cwd: folder,
     env: { ...process.env, ...environment() },
     stdio: 'pipe',
