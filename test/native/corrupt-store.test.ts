@@ -48,7 +48,9 @@ describe('a shard whose objects are bent between its export and its import', () 
       ['manifest', rmSync],
     ];
     let states: string[] = [];
+    const lines: Record<string, unknown>[] = [];
     const onEvent = (event: ExecutionEvent) => {
+      if (event.type === 'log') lines.push(event.fields);
       if (event.type !== 'state-entered' && event.type !== 'state-redriven') return;
       const [map, index] = event.path;
       if (index === undefined) return;
@@ -98,5 +100,16 @@ describe('a shard whose objects are bent between its export and its import', () 
     const id = await collectionId(chroma.url, 'docs');
     const place = { chroma: chroma.url, collectionId: id, target: postgres.url, schema: 'docs' };
     assert.equal(await assertArrived(place), RECORDS);
+
+    // Whoever looks for the cause finds it by any of these.
+    const ofShards = lines.filter(({ service }) => /^(export|import)-shard$/.test(String(service)));
+    assert.equal(ofShards.filter(({ error }) => error === 'ShardCorrupt').length, 3);
+    for (const line of ofShards) {
+      assert.deepEqual([line.run, line.collection], [run, 'docs']);
+      assert.ok(
+        Number.isInteger(line.shard) && typeof line.function_request_id === 'string',
+        JSON.stringify(line),
+      );
+    }
   });
 });
