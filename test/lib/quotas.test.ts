@@ -51,7 +51,8 @@ describe('at a hundred million records', () => {
   it('so does the history of each child', () => {
     for (const map of ['MigrateShards', 'MigrateUnfinishedShards', 'VerifyCollections']) {
       const events = within(map).reduce((sum, state) => sum + eventsOf(state), 0);
-      assert.ok(events < 500, `${map}: ${events}`);
+      // A shard whose manifest goes missing is exported again: there is room for fifty such rounds.
+      assert.ok(events < MOST_EVENTS / 50, `${map}: ${events}`);
     }
   });
 
