@@ -9,7 +9,7 @@ import type { ParameterReport } from '../src/report/report.ts';
 import { parameterBatches } from '../src/tune/apply-settings.ts';
 import { readServer } from '../src/tune/read-server.ts';
 import { bytesInUnit, type CurrentSetting, settingBytes } from '../src/tune/setting-units.ts';
-import { graphBytes, workloadOf } from '../src/tune/workload.ts';
+import { graphOf, workloadOf } from '../src/tune/workload.ts';
 
 /** How the state machine sets the profile, and how it or the function after a failure takes it back. */
 export interface ImportProfile {
@@ -110,7 +110,7 @@ export async function chooseImportProfile(
 }
 
 const writtenBytes = (plan: Plan): number =>
-  workloadOf(plan, new Map()).reduce((sum, item) => sum + item.dataBytes + graphBytes(item), 0);
+  workloadOf(plan, new Map()).reduce((sum, item) => sum + item.dataBytes + graphOf(item), 0);
 
 /** The settings' values from before any profile that is in force, and which of them this run has noted already. */
 async function valuesBefore(

@@ -29,6 +29,18 @@ const prices: Option<Partial<Prices>> = {
     ),
 };
 
+/** As `bench/build-predictor.ts --speed` finds it. */
+const buildSpeed: Option<number> = {
+  value: 'N',
+  help: 'how fast the database builds an index beside the machine that was measured (bench/BUILDS.md says how to find out); 1 by default',
+  parse: (given) => {
+    const speed = Number(given);
+    if (!/^\d+(\.\d+)?$/.test(given) || speed < 0.01 || speed > 100)
+      throw new Error(`is '${given}' and must be a number from 0.01 to 100`);
+    return speed;
+  },
+};
+
 const options = {
   ...{ ...sourceOptions, ...selectionOptions },
   instanceClass: text(
@@ -48,6 +60,7 @@ const options = {
     },
   ),
   price: prices,
+  buildSpeed,
   ...outputOptions,
 };
 
@@ -80,7 +93,7 @@ export const plan: Command<typeof options> = {
         ...(storageGib !== undefined && { storageGib }),
         ...(concurrency !== undefined && { concurrency }),
       };
-      const aws = estimateRun(made, deployment, values.price);
+      const aws = estimateRun(made, deployment, values.price, values.buildSpeed);
       if (values.json)
         process.stdout.write(`${JSON.stringify({ ...made, shards: shards.length, aws, ddl }, null, 2)}\n`);
       else process.stdout.write(`${printableLines(planText(made, estimateText(aws, deployment), ddl))}\n`);

@@ -92,6 +92,22 @@ const estimate: z.ZodType<Estimate> = z.object({
     database: seconds.nullable(),
   }),
   databaseMonth: seconds.nullable().describe('US dollars a month, when the run is over'),
+  indexBuilds: z.array(
+    z.object({
+      ...{ collection: z.string(), schema: z.string() },
+      graphBytes: count.describe('Of maintenance_work_mem, for a build that does not spill'),
+      indexBytes: count.describe('Of the finished index; as much again is written to the WAL'),
+      temporaryBytes: count.describe('Of temporary files'),
+      seconds: seconds.describe('As long as the graph fits'),
+      spillsAfter: count.nullable().describe('Rows after which the graph no longer fits; null: it fits'),
+      memoryBytes: count.describe('Of the server’s memory, for a build that does not spill'),
+      halfvecFits: z
+        .boolean()
+        .nullable()
+        .describe('Where it spills: an index of halfvec would not; null where that does not apply'),
+      smallestInstance: z.string().nullable().describe('Where it spills: the smallest class that holds it'),
+    }),
+  ),
   notes: z.array(z.string()),
 });
 

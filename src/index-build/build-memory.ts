@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { CollectionPlan } from '../contract.ts';
-import { graphBytes } from '../postgres/vector-index.ts';
+import { graphBytes } from './hnsw-size.ts';
 
 /** What one build may take of the server. */
 export interface BuildResources {
@@ -12,7 +12,7 @@ export interface BuildResources {
 }
 
 /** Share of the server's memory that builds may take; shared_buffers has another quarter, queries the rest. */
-const BUDGET_SHARE = 1 / 4;
+export const BUILD_SHARE = 1 / 4;
 /** A build that needs more of the budget than this is large: it gets all of it, alone. */
 const LARGE_SHARE = 1 / 4;
 /** Small builds that may run side by side (src/plan/store-plan.ts: MOST_INDEX_BUILDS). */
@@ -36,7 +36,7 @@ export async function buildResources(
   );
   const { shared, maintenance, workers } = rows[0]!;
   const memory = instanceMemoryBytes ?? 4 * shared;
-  const budget = Math.max(maintenance, memory * BUDGET_SHARE);
+  const budget = Math.max(maintenance, memory * BUILD_SHARE);
   const needed = graphBytes(collection) * GRAPH_MARGIN;
   const exclusive = needed > budget * LARGE_SHARE;
   // Nobody else builds beside an exclusive one: a graph that outgrew its estimate would cost far more than memory.

@@ -11,11 +11,14 @@ export async function noteBuild(
   client: pg.Client,
   { run, schema, index }: BuildKey,
   ddl: string,
+  spillsAfter: number | null,
 ): Promise<void> {
   await client.query(
-    `insert into chroma_migration.index_builds (run, schema, index, ddl, state) values ($1, $2, $3, $4, 'building')
-     on conflict (run, schema, index) do update set state = 'building', started_at = now(), finished_at = null, error = null`,
-    [run, schema, index, ddl],
+    `insert into chroma_migration.index_builds (run, schema, index, ddl, state, spills_after)
+     values ($1, $2, $3, $4, 'building', $5)
+     on conflict (run, schema, index) do update
+        set state = 'building', started_at = now(), finished_at = null, error = null, spills_after = excluded.spills_after`,
+    [run, schema, index, ddl, spillsAfter],
   );
   await touchRun(client, run);
 }

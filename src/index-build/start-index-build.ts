@@ -12,6 +12,7 @@ import type { IndexDefinition } from '../postgres/index-definition.ts';
 import { tablesOf } from '../postgres/ledger.ts';
 import { requireOwned } from '../postgres/schema-owners.ts';
 import { type BuildResources, buildResources } from './build-memory.ts';
+import { graphBytes, spillsAfter } from './hnsw-size.ts';
 import { buildPurpose, definitionsOf, indexState } from './index-state.ts';
 import { finishBuild, finishLeftBuilds, noteBuild, noteFailure } from './ledger.ts';
 import { waitSeconds } from './wait.ts';
@@ -57,7 +58,7 @@ export async function startIndexBuild(
     const lock = await tryLocks(client, run, schema, resources);
     if (lock !== 'had') return answer(lock === 'schema' ? 'building' : 'waiting');
     await prepareSession(client, resources);
-    const builder = new Builder(client, context, plan, collection);
+    const builder = new Builder(client, context, plan, collection, resources);
     const work = builder.buildMissing();
     // If patience ends first, the work's end (a cut connection) is nobody's error.
     work.catch(() => undefined);
@@ -119,8 +120,16 @@ class Builder {
   readonly #context: IndexBuildContext;
   readonly #plan: Plan;
   readonly #collection: CollectionPlan;
+  readonly #memoryBytes: number;
 
-  constructor(client: pg.Client, context: IndexBuildContext, plan: Plan, collection: CollectionPlan) {
+  constructor(
+    client: pg.Client,
+    context: IndexBuildContext,
+    plan: Plan,
+    collection: CollectionPlan,
+    { maintenanceKilobytes }: BuildResources,
+  ) {
+    this.#memoryBytes = 1024 * maintenanceKilobytes;
     this.#client = client;
     this.#context = context;
     this.#plan = plan;
@@ -146,10 +155,10 @@ class Builder {
   }
 
   async #build(definition: IndexDefinition): Promise<void> {
-    const { name, ddl } = definition;
+    const { name, ddl, isGraph } = definition;
     const key = { run: this.#plan.run, schema: this.#collection.schema, index: name };
     this.present = name;
-    await noteBuild(this.#client, key, ddl);
+    await noteBuild(this.#client, key, ddl, isGraph ? this.#spillsAfter(name) : null);
     reportProgress(this.#context.log, { phase: 'index', schema: key.schema, index: name });
     try {
       await this.#client.query(ddl);
@@ -157,6 +166,20 @@ class Builder {
       throw await this.#failure(error, definition, key);
     }
     await finishBuild(this.#client, key);
+  }
+
+  /** What pgvector would say by a notice, which a client that has gone would not get: reckoned beforehand. */
+  #spillsAfter(index: string): number | null {
+    const rows = spillsAfter(this.#collection, this.#memoryBytes);
+    if (rows !== null)
+      this.#context.log.warn(
+        'the graph of the index outgrows the memory of a build, so that it takes longer',
+        {
+          ...{ run: this.#plan.run, schema: this.#collection.schema, index, spillsAfterRows: rows },
+          ...{ graphBytes: graphBytes(this.#collection), memoryBytes: this.#memoryBytes },
+        },
+      );
+    return rows;
   }
 
   async #failure(

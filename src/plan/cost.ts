@@ -3,7 +3,8 @@
  * of the deployment in, figures out. It is a forecast: each formula says where its constants were measured or read.
  */
 import type { CollectionPlan, Plan } from '../contract.ts';
-import { graphBytes, workloadOf } from '../tune/workload.ts';
+import { type BuildPrediction, predictBuild } from '../index-build/predict-build.ts';
+import { memoryBytesOf, smallestInstance, vcpusOf } from './instances.ts';
 
 /**
  * US dollars, us-east-1, on demand, as seen in public tables in mid-2026 and never held against a bill: for another
@@ -78,7 +79,16 @@ export interface Estimate {
   };
   /** What stays when the run is over, US dollars a month; null if the hour's price is not known. */
   databaseMonth: number | null;
+  /** The HNSW index of each collection, the one with the largest graph first. */
+  indexBuilds: IndexBuild[];
   notes: string[];
+}
+
+export interface IndexBuild extends BuildPrediction {
+  collection: string;
+  schema: string;
+  /** Where it spills on the instance: the smallest class on which it would not; null where none is known, or it does not spill. */
+  smallestInstance: string | null;
 }
 
 const GB = 1e9;
@@ -99,9 +109,6 @@ const DISK_BYTES_A_SECOND = { small: 125e6, large: 500e6 };
 const LARGE_DISK_GIB = 400;
 /** Starting a child and its two functions, warm. */
 const SECONDS_A_CHILD = 1;
-/** An HNSW build by one process: 2.3 s for 20,000 × 384 (measured); it grows with the logarithm of the rows. */
-const INDEX_SECONDS_A_COMPONENT = 2.3 / (20_000 * 384);
-const INDEX_ROWS = 20_000;
 /** Digests in SQL: 128 ms for 10,000 vectors of 1,536 dimensions (measured). */
 const VERIFY_SECONDS_A_BYTE = 0.128 / (10_000 * 4 * 1536);
 /** Planning, preparing, publishing, tuning and reporting: some ten calls. */
@@ -117,6 +124,7 @@ export function estimateRun(
   plan: Pick<Plan, 'collections'>,
   deployment: Deployment,
   overrides: Partial<Prices> = {},
+  buildSpeed = 1,
 ): Estimate {
   const prices = {
     ...PRICES,
@@ -126,7 +134,8 @@ export function estimateRun(
   const totals = totalsOf(plan.collections);
   const instances = deployment.multiAz ? 2 : 1;
   const functions = functionSeconds(totals, deployment);
-  const seconds = secondsOf(plan, totals, functions, deployment);
+  const indexBuilds = buildsOf(plan.collections, deployment, buildSpeed);
+  const seconds = secondsOf(totals, functions, indexBuilds, deployment);
   const { collections, shards, bytes } = totals;
 
   const memoryGb = deployment.shardMemoryMb / 1024;
@@ -159,7 +168,8 @@ export function estimateRun(
       prices.databaseHour === null
         ? null
         : instances * (HOURS_A_MONTH * prices.databaseHour + deployment.storageGib * prices.databaseGbMonth),
-    notes: notesOf(plan, totals, deployment, prices),
+    indexBuilds,
+    notes: notesOf(totals, indexBuilds, deployment, prices),
   };
 }
 
@@ -204,37 +214,62 @@ const diskRate = ({ storageGib }: Deployment) =>
   storageGib < LARGE_DISK_GIB ? DISK_BYTES_A_SECOND.small : DISK_BYTES_A_SECOND.large;
 
 function secondsOf(
-  plan: Pick<Plan, 'collections'>,
   { shards: count, bytes }: Totals,
   functions: { export: number; import: number },
+  builds: readonly BuildPrediction[],
   deployment: Deployment,
 ): Estimate['seconds'] {
   const atATime = Math.max(1, Math.min(deployment.concurrency, count));
   const shards = (functions.export + functions.import) / atATime;
-  // Half of the processors build (src/tune), one of them at least.
-  const builders = Math.max(1, Math.floor(vcpusOf(deployment.instanceClass) / 2));
-  const index = plan.collections.reduce((sum, { records, dimension, indexMethod }) => {
-    if (indexMethod !== 'hnsw' || dimension === null || records === 0) return sum;
-    const growth = Math.max(1, Math.log(records) / Math.log(INDEX_ROWS));
-    return sum + (records * dimension * INDEX_SECONDS_A_COMPONENT * growth) / builders;
-  }, 0);
+  const index = builds.reduce((sum, build) => sum + build.seconds, 0);
   const verify = bytes * VERIFY_SECONDS_A_BYTE;
   return { total: shards + index + verify + REST_SECONDS, shards, index, verify, rest: REST_SECONDS };
 }
 
-/** 2 for medium and large, 4 for xlarge, four times N for Nxlarge. */
-function vcpusOf(instanceClass: string): number {
-  const times = /\.(\d+)?xlarge$/.exec(instanceClass);
-  return times ? 4 * Number(times[1] ?? 1) : 2;
+function buildsOf(
+  collections: readonly CollectionPlan[],
+  { instanceClass }: Deployment,
+  speed: number,
+): IndexBuild[] {
+  const server = {
+    memoryBytes: memoryBytesOf(instanceClass),
+    processes: buildersOf(vcpusOf(instanceClass)),
+    speed,
+  };
+  return collections
+    .flatMap((one): IndexBuild[] => {
+      const build = predictBuild(one, server);
+      if (!build) return [];
+      const larger = build.spillsAfter === null ? null : smallestInstance(build.memoryBytes, instanceClass);
+      return [{ ...{ collection: one.collection, schema: one.schema }, ...build, smallestInstance: larger }];
+    })
+    .toSorted((a, b) => b.graphBytes - a.graphBytes);
 }
 
-/** GiB a vCPU (Amazon RDS, "DB instance class types"): r 8, m 4; t and the rest are taken for m. */
-const memoryBytesOf = (instanceClass: string): number =>
-  vcpusOf(instanceClass) * (instanceClass.startsWith('r') ? 8 : 4) * GIB;
+/** The process that leads a build and its workers, of which RDS allows max_parallel_workers = GREATEST(vCPUs / 2, 8). */
+const buildersOf = (vcpus: number) => Math.min(vcpus, Math.max(8, vcpus / 2) + 1);
+
+/** Of indexes that spill, the largest says what would help; the others follow it. */
+function buildNotes(builds: readonly IndexBuild[], { instanceClass }: Deployment): string[] {
+  const [largest, ...others] = builds.filter(({ spillsAfter }) => spillsAfter !== null);
+  if (!largest) return [];
+  const { collection, graphBytes, spillsAfter, halfvecFits, smallestInstance: larger } = largest;
+  const remedy =
+    larger === null
+      ? 'no class holds it, so split the collection'
+      : `a ${larger} is the smallest that holds it, so deploy that for the load`;
+  const halfvec =
+    halfvecFits === null
+      ? ''
+      : `; an index of halfvec ${halfvecFits ? `would fit the ${instanceClass}` : 'would not fit either'}`;
+  return [
+    `The index of "${collection}" takes ${(graphBytes / GIB).toFixed(1)} GiB to build, more than a quarter of a ${instanceClass}'s memory: after ${spillsAfter!.toLocaleString('en')} rows it spills, and the rest takes many times longer than said here${others.length > 0 ? ` (so do ${others.length} others)` : ''}: ${remedy}${halfvec}.`,
+  ];
+}
 
 function notesOf(
-  plan: Pick<Plan, 'collections'>,
   { bytes }: Totals,
+  builds: readonly IndexBuild[],
   deployment: Deployment,
   prices: Prices,
 ): string[] {
@@ -246,12 +281,7 @@ function notesOf(
     notes.push(
       `The database needs about ${needed} GiB, more than storageGib ${storageGib}: deploy with as much, since growing while it loads takes hours.`,
     );
-  const graphs = workloadOf(plan, new Map());
-  const largest = Math.max(0, ...graphs.map(graphBytes));
-  if (largest > memoryBytesOf(instanceClass) / 4)
-    notes.push(
-      `The largest index takes ${(largest / GIB).toFixed(1)} GiB to build, more than a quarter of a ${instanceClass}'s memory: it will take many times longer than said here, so deploy a larger instance for the load.`,
-    );
+  notes.push(...buildNotes(builds, deployment));
   if (prices.databaseHour === null)
     notes.push(
       `The price of a ${instanceClass} is not known here, so the sums are without it: name it with --price databaseHour=USD.`,

@@ -10,6 +10,8 @@ export interface IndexDefinition {
   condition?: { query: string; reason: string };
   /** It holds each record once: that it cannot be built means that one came twice. */
   isRecordKey?: true;
+  /** It is built as a graph in memory, or longer (src/index-build/hnsw-size.ts). */
+  isGraph?: true;
 }
 
 /** Bytes that a row of a btree index may hold, with room for a second column (PostgreSQL: a third of a page, 2,704). */
@@ -53,5 +55,5 @@ export function vectorIndexDefinition(plan: CollectionPlan, table: string, name:
   if (!vector) return [];
   const expression = vector.expression('embedding');
   const ddl = `create index ${name} on ${table} using ${vector.method} (${expression} ${vector.operatorClass}) with (${vector.options})`;
-  return [{ name, ddl }];
+  return [{ name, ddl, ...(vector.method === 'hnsw' && { isGraph: true }) }];
 }

@@ -344,7 +344,7 @@ async function indexBuildReports(client: pg.Client, run: string): Promise<IndexB
   const { rows } = await client.query<{ report: IndexBuildReport }>(
     `select jsonb_build_object(
               'schema', schema, 'index', index, 'ddl', ddl, 'state', state, 'error', error,
-              'startedAt', started_at, 'finishedAt', finished_at) as report
+              'startedAt', started_at, 'finishedAt', finished_at, 'spillsAfter', spills_after) as report
        from chroma_migration.index_builds where run = $1 order by started_at, schema, index`,
     [run],
   );

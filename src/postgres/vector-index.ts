@@ -1,8 +1,14 @@
-import type { CollectionPlan, Space } from '../contract.ts';
+import type { CollectionPlan, HnswSettings, Space } from '../contract.ts';
 
 /** Most dimensions of an HNSW or ivfflat index by type (pgvector README, "Indexing"). */
 const MOST_VECTOR = 2000;
 const MOST_HALFVEC = 4000;
+
+/** What the index holds of a vector: all of it, each component in half precision, or its sign alone. */
+export type ValueType = 'vector' | 'halfvec' | 'bit';
+
+export const indexedType = (dimension: number): ValueType =>
+  dimension <= MOST_VECTOR ? 'vector' : dimension <= MOST_HALFVEC ? 'halfvec' : 'bit';
 
 /** What is less than this is rounded to the largest number of half precision, 65,504. */
 const HALFVEC_OVERFLOW = 65_520;
@@ -69,30 +75,14 @@ function methodOf({ indexMethod, dimension, hnsw, records }: CollectionPlan): {
     const lists = Math.max(1, Math.round(records <= 1_000_000 ? records / 1000 : Math.sqrt(records)));
     return { method: 'ivfflat', options: `lists = ${Math.min(lists, 32_768)}` };
   }
-  // pgvector takes m from 2 to 100 and ef_construction from 4 to 1000, at least 2·m.
-  const m = clamp(hnsw.m, 2, 100);
-  const efConstruction = clamp(Math.max(hnsw.efConstruction, 2 * m), 4, 1000);
+  const { m, efConstruction } = hnswOptions(hnsw);
   return { method: 'hnsw', options: `m = ${m}, ef_construction = ${efConstruction}` };
 }
 
-/** Bytes of one indexed value: four a component of a vector, two of a halfvec, a bit of a bit string. */
-function valueBytes(dimension: number): number {
-  if (dimension <= MOST_VECTOR) return 4 * dimension + 8;
-  return dimension <= MOST_HALFVEC ? 2 * dimension + 8 : dimension / 8 + 8;
-}
-
-/**
- * Memory that the graph of an HNSW build takes, in bytes: the indexed value of each row, its neighbours and its
- * element. Measured with pgvector 0.8.0 at m = 4, 16 and 64 by the NOTICE that says after how many rows a given
- * maintenance_work_mem is full: 399, 880 and 2,801 bytes a row besides the value. It grows by blocks of 1 MiB.
- */
-export function graphBytes({
-  records,
-  dimension,
-  hnsw,
-}: Pick<CollectionPlan, 'records' | 'dimension' | 'hnsw'>): number {
-  const row = valueBytes(dimension ?? 0) + 40 * clamp(hnsw.m, 2, 100) + 240;
-  return Math.ceil(records * row) + 2 * 1024 ** 2;
+/** As pgvector takes them: m from 2 to 100 and ef_construction from 4 to 1000, at least 2·m. */
+export function hnswOptions(hnsw: Pick<HnswSettings, 'm' | 'efConstruction'>) {
+  const m = clamp(hnsw.m, 2, 100);
+  return { m, efConstruction: clamp(Math.max(hnsw.efConstruction, 2 * m), 4, 1000) };
 }
 
 const clamp = (value: number, min: number, max: number) => Math.min(max, Math.max(min, value));

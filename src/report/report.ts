@@ -81,6 +81,8 @@ export interface IndexBuildReport {
   finishedAt: string | null;
   state: string;
   error: string | null;
+  /** Rows after which its graph outgrew the memory of the build, reckoned before it began; null: it fitted, or has none. */
+  spillsAfter: number | null;
 }
 
 /** One setting: what it was, what it should be and why. */

@@ -91,6 +91,7 @@ export async function collectReport(
       ...replaced(ledger),
       ...repaired(ledger),
       ...collections.flatMap(outsideOfIndexes),
+      ...spilled(ledger),
       ...lostDigests(collections),
       ...writtenMeanwhile(collections),
     ],
@@ -197,6 +198,16 @@ async function collectionReport(
     published: ledger?.published.has(plan.schema) ?? false,
   };
 }
+
+/** Indexes whose graph did not fit: what the log of the build said before it began. */
+const spilled = (ledger: RunLedger | null): string[] =>
+  (ledger?.indexBuilds ?? []).flatMap(({ schema, index, spillsAfter }) =>
+    spillsAfter === null
+      ? []
+      : [
+          `The graph of index ${index} of schema "${schema}" was reckoned to outgrow the memory of a build after ${spillsAfter.toLocaleString('en')} rows, so that it took longer: \`plan\` names an instance that holds it.`,
+        ],
+  );
 
 /** What arrived and is not in an index, or has none: searches are other than somebody may think. */
 function outsideOfIndexes({ plan, verification, indexes }: CollectionReport): string[] {

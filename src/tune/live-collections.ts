@@ -132,6 +132,7 @@ export const liveWorkload = (live: readonly LiveCollection[]): Workload[] =>
     rows: records,
     dimensions: dimension,
     indexMethod,
+    hnsw,
     efSearch: hnsw.efSearch,
     dataBytes,
   }));

@@ -1,7 +1,7 @@
 import type { ParameterReport } from '../report/report.ts';
 import { type MemoryBudget, memoryBudget } from './memory-budget.ts';
 import { bytesInUnit, type CurrentSetting, settingBytes, sizeInWords } from './setting-units.ts';
-import { graphBytes, ivfflatLists, type Workload } from './workload.ts';
+import { graphOf, ivfflatLists, type Workload } from './workload.ts';
 
 export interface TuningInput {
   memoryBytes: number;
@@ -119,7 +119,7 @@ const RULES: Rule[] = [
     scope: 'instance',
     change: 'raise',
     advise: ({ workload, number }) => {
-      const written = workload.reduce((sum, item) => sum + item.dataBytes + graphBytes(item), 0);
+      const written = workload.reduce((sum, item) => sum + item.dataBytes + graphOf(item), 0);
       const bytes = Math.min(4 * GIB, written * (1 + number('checkpoint_completion_target', 0.9)));
       return {
         bytes: Math.ceil(bytes / (64 * MIB)) * 64 * MIB,
@@ -281,7 +281,7 @@ function factsOf(input: TuningInput): Facts {
     const setting = input.current.get(name);
     return setting ? settingBytes(setting) : 0;
   };
-  const largestGraphBytes = input.workload.reduce((most, item) => Math.max(most, graphBytes(item)), 0);
+  const largestGraphBytes = input.workload.reduce((most, item) => Math.max(most, graphOf(item)), 0);
   const maintenanceWorkMem = bytes('maintenance_work_mem');
   const budget = memoryBudget({
     memoryBytes: input.memoryBytes,

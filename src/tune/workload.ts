@@ -1,4 +1,5 @@
-import type { IndexMethod, Plan } from '../contract.ts';
+import type { HnswSettings, IndexMethod, Plan } from '../contract.ts';
+import { graphBytes } from '../index-build/hnsw-size.ts';
 
 /** One migrated collection as tuning sees it. */
 export interface Workload {
@@ -6,6 +7,7 @@ export interface Workload {
   /** null: it never held a record. */
   dimensions: number | null;
   indexMethod: IndexMethod;
+  hnsw: Pick<HnswSettings, 'm' | 'efConstruction'>;
   /** Candidates while searching with which its recall was measured (1 to 1000). */
   efSearch: number;
   /** Estimated bytes of both tables' data. */
@@ -21,20 +23,16 @@ export const workloadOf = (
     rows: collection.records,
     dimensions: collection.dimension,
     indexMethod: collection.indexMethod,
+    hnsw: collection.hnsw,
     efSearch: efSearch.get(collection.schema) ?? collection.hnsw.efSearch,
     dataBytes: collection.bytes,
   }));
 
-/**
- * Bytes of an HNSW graph while it is built, in memory: about rows × (bytes of the vector + 8) × 1.3, measured
- * (pgvector's README, "Index Build Time", says only that it must fit maintenance_work_mem). A dimension takes
- * 4 bytes as `vector` (to 2,000 dimensions), 2 as `halfvec` (to 4,000) and an eighth as `bit` (above).
- */
-export function graphBytes({ rows, dimensions, indexMethod }: Workload): number {
-  if (dimensions === null || indexMethod !== 'hnsw') return 0;
-  const bytesEach = dimensions <= 2000 ? 4 : dimensions <= 4000 ? 2 : 1 / 8;
-  return Math.ceil(rows * (bytesEach * dimensions + 8) * 1.3);
-}
+/** Of the graph of an HNSW index while it is built; 0 for what has none. */
+export const graphOf = ({ rows, dimensions, indexMethod, hnsw }: Workload): number =>
+  dimensions === null || indexMethod !== 'hnsw'
+    ? 0
+    : graphBytes({ records: rows, dimension: dimensions, hnsw });
 
 /** Lists of an ivfflat index (pgvector's README, "IVFFlat"): rows / 1000 up to a million rows, then √rows. */
 export const ivfflatLists = (rows: number): number =>

@@ -99,6 +99,46 @@ describe('the estimate of a run on AWS', () => {
     assert.deepEqual(estimateRun(planOf(1000, 384), DEFAULT_DEPLOYMENT).notes, []);
   });
 
+  it('names the smallest instance on which an index does not spill, and says whether halfvec would do', () => {
+    const notesOf = (records: number, instanceClass: string) =>
+      estimateRun(planOf(records, 1536), { ...DEFAULT_DEPLOYMENT, instanceClass, storageGib: 4000 });
+    const { notes, indexBuilds } = notesOf(1_000_000, 'r7g.large');
+    assert.match(notes.join('\n'), /a r7g\.xlarge is the smallest that holds it.*halfvec would fit the r7g\.large/);
+    const [build] = indexBuilds;
+    // A quarter of 16 GiB is 4 GiB; a row takes 6,152 bytes of vector and 772 of graph.
+    assert.ok(Math.abs(build!.spillsAfter! - 4 * 2 ** 30 / 6924) < 2000, `${build!.spillsAfter}`);
+    assert.equal(build!.smallestInstance, 'r7g.xlarge');
+    assert.equal(build!.halfvecFits, true);
+    // There it does fit.
+    assert.deepEqual(notesOf(1_000_000, 'r7g.xlarge').notes, []);
+    assert.equal(notesOf(1_000_000, 'r7g.xlarge').indexBuilds[0]!.spillsAfter, null);
+
+    assert.match(notesOf(2_000_000, 'm7g.large').notes.join('\n'), /a m7g\.4xlarge.*halfvec would not fit either/);
+    assert.match(notesOf(20_000_000, 'r7g.large').notes.join('\n'), /no class holds it, so split the collection/);
+  });
+
+  it('lists what each HNSW index takes, the largest graph first, and none for other indexes', () => {
+    const [one] = planOf(1000, 384).collections as [CollectionPlan];
+    const collections = [
+      { ...one, collection: 'small' },
+      { ...one, collection: 'large', records: 100_000 },
+      { ...one, collection: 'lists', indexMethod: 'ivfflat' as const },
+      { ...one, collection: 'empty', dimension: null, records: 0 },
+    ];
+    const { indexBuilds, seconds } = estimateRun({ collections }, DEFAULT_DEPLOYMENT);
+    assert.deepEqual(
+      indexBuilds.map(({ collection }) => collection),
+      ['large', 'small'],
+    );
+    assert.equal(
+      indexBuilds.reduce((sum, build) => sum + build.seconds, 0),
+      seconds.index,
+    );
+    // Another processor, twice as fast.
+    const fast = estimateRun({ collections }, DEFAULT_DEPLOYMENT, {}, 2);
+    assert.ok(Math.abs(fast.seconds.index - seconds.index / 2) < 1e-9);
+  });
+
   it('reckons with the stack’s own defaults', () => {
     const { instanceClass, storageGib, multiAz, concurrency, shardMemoryMb, storeRetentionDays } =
       parseConfig({});

@@ -220,6 +220,7 @@ export function sampleReport(overrides: Partial<RunReport> = {}): RunReport {
         finishedAt: moment(108 + index * 21),
         state: 'valid',
         error: null,
+        spillsAfter: null,
       },
       {
         schema: plan.schema,
@@ -229,6 +230,7 @@ export function sampleReport(overrides: Partial<RunReport> = {}): RunReport {
         finishedAt: moment(85.8),
         state: 'valid',
         error: null,
+        spillsAfter: null,
       },
     ]),
     parameters: [
