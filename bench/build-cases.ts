@@ -67,6 +67,8 @@ export const BUILD_CASES: readonly BuildCase[] = [
   build('fit', 10_000, 1536, 16, 64, { space: 'cosine' }),
   build('fit', 30_000, 64, 16, 100, { space: 'cosine' }),
   build('held', 20_000, 768, 16, 100, { space: 'cosine' }),
-  build('held', 40_000, 256, 16, 64, { space: 'ip' }),
+  build('shape', 40_000, 256, 16, 64, { space: 'ip' }),
   build('held', 40_000, 512, 20, 120),
+  build('workers', 30_000, 384, 16, 128, { workers: 1 }),
+  build('workers', 100_000, 64, 16, 128, { workers: 1 }),
 ];

@@ -103,18 +103,27 @@ describe('the estimate of a run on AWS', () => {
     const notesOf = (records: number, instanceClass: string) =>
       estimateRun(planOf(records, 1536), { ...DEFAULT_DEPLOYMENT, instanceClass, storageGib: 4000 });
     const { notes, indexBuilds } = notesOf(1_000_000, 'r7g.large');
-    assert.match(notes.join('\n'), /a r7g\.xlarge is the smallest that holds it.*halfvec would fit the r7g\.large/);
+    assert.match(
+      notes.join('\n'),
+      /a r7g\.xlarge is the smallest that holds it.*halfvec would fit the r7g\.large/,
+    );
     const [build] = indexBuilds;
     // A quarter of 16 GiB is 4 GiB; a row takes 6,152 bytes of vector and 772 of graph.
-    assert.ok(Math.abs(build!.spillsAfter! - 4 * 2 ** 30 / 6924) < 2000, `${build!.spillsAfter}`);
+    assert.ok(Math.abs(build!.spillsAfter! - (4 * 2 ** 30) / 6924) < 2000, `${build!.spillsAfter}`);
     assert.equal(build!.smallestInstance, 'r7g.xlarge');
     assert.equal(build!.halfvecFits, true);
     // There it does fit.
     assert.deepEqual(notesOf(1_000_000, 'r7g.xlarge').notes, []);
     assert.equal(notesOf(1_000_000, 'r7g.xlarge').indexBuilds[0]!.spillsAfter, null);
 
-    assert.match(notesOf(2_000_000, 'm7g.large').notes.join('\n'), /a m7g\.4xlarge.*halfvec would not fit either/);
-    assert.match(notesOf(20_000_000, 'r7g.large').notes.join('\n'), /no class holds it, so split the collection/);
+    assert.match(
+      notesOf(2_000_000, 'm7g.large').notes.join('\n'),
+      /a m7g\.4xlarge.*halfvec would not fit either/,
+    );
+    assert.match(
+      notesOf(20_000_000, 'r7g.large').notes.join('\n'),
+      /no class holds it, so split the collection/,
+    );
   });
 
   it('lists what each HNSW index takes, the largest graph first, and none for other indexes', () => {
