@@ -256,14 +256,14 @@ function buildNotes(builds: readonly IndexBuild[], { instanceClass }: Deployment
   const { collection, graphBytes, spillsAfter, halfvecFits, smallestInstance: larger } = largest;
   const remedy =
     larger === null
-      ? 'no class holds it, so split the collection'
-      : `a ${larger} is the smallest that holds it, so deploy that for the load`;
+      ? 'No class that is known here holds it: split the collection'
+      : `Deploy a ${larger} for the load, the smallest class that holds it`;
   const halfvec =
     halfvecFits === null
       ? ''
-      : `; an index of halfvec ${halfvecFits ? `would fit the ${instanceClass}` : 'would not fit either'}`;
+      : `; an index of halfvec would ${halfvecFits ? 'fit this one' : 'not fit this one either'}`;
   return [
-    `The index of "${collection}" takes ${(graphBytes / GIB).toFixed(1)} GiB to build, more than a quarter of a ${instanceClass}'s memory: after ${spillsAfter!.toLocaleString('en')} rows it spills, and the rest takes many times longer than said here${others.length > 0 ? ` (so do ${others.length} others)` : ''}: ${remedy}${halfvec}.`,
+    `The index of "${collection}" takes ${(graphBytes / GIB).toFixed(1)} GiB to build, more than a quarter of a ${instanceClass}'s memory: after ${spillsAfter!.toLocaleString('en')} rows it spills, and the rest takes many times longer than said here${others.length > 0 ? ` (so do ${others.length} others)` : ''}. ${remedy}${halfvec}.`,
   ];
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import type { CollectionPlan } from '../../src/contract.ts';
 import { IndexBuildFailed } from '../../src/errors.ts';
 import { checkIndexBuild } from '../../src/index-build/check-index-build.ts';
 import { startIndexBuild } from '../../src/index-build/start-index-build.ts';
@@ -123,6 +124,39 @@ test('ids of any length can be looked up by an index', async () => {
     `update docs__incoming.documents set source_id = source_id || (select string_agg(md5(n::text), '') from generate_series(1, 500) n)`,
   );
   assert.equal((await index(target, plan)).state, 'valid');
+});
+
+test('a graph that outgrows the memory of a build is told of before it is built, and kept in the ledger', async () => {
+  for (const [records, spills] of [
+    [10_000, false],
+    [1_000_000, true],
+  ] as const) {
+    await target.rows('drop schema if exists docs__incoming, chroma_migration cascade');
+    const plan = planOf('run', undefined, { instanceMemoryBytes: 64 * 1024 ** 2 });
+    const [collection] = plan.collections as [CollectionPlan];
+    await prepare(target, plan);
+    await load(target, collection);
+    // Nobody has so many rows here: what is reckoned with is the plan's number.
+    collection.records = records;
+    const warned: Record<string, unknown>[] = [];
+    const log: Log = { info() {}, warn: (_, fields) => warned.push(fields ?? {}) };
+    const context = { database: target.database, log, patienceMilliseconds: 60_000 };
+    await startIndexBuild(context, plan, { run: 'run', schema: 'docs', collection: 'docs', looks: 0 });
+    const kept = await target.rows<{ index: string; spills_after: string }>(
+      'select index, spills_after from chroma_migration.index_builds where spills_after is not null',
+    );
+    assert.deepEqual(
+      kept.map(({ index: name }) => name),
+      spills ? ['idx_embeddings_vector'] : [],
+    );
+    const rows = kept.map(({ spills_after }) => Number(spills_after));
+    assert.deepEqual(
+      warned.map(({ spillsAfterRows }) => spillsAfterRows),
+      rows,
+    );
+    // Postgres' own 64 MB of maintenance_work_mem, and 796 bytes a row of four dimensions.
+    for (const after of rows) assert.ok(after > 60_000 && after < 90_000, `${after}`);
+  }
 });
 
 test('data that an index cannot take fail the build with the reason, and the ledger keeps it', async () => {

@@ -103,10 +103,7 @@ describe('the estimate of a run on AWS', () => {
     const notesOf = (records: number, instanceClass: string) =>
       estimateRun(planOf(records, 1536), { ...DEFAULT_DEPLOYMENT, instanceClass, storageGib: 4000 });
     const { notes, indexBuilds } = notesOf(1_000_000, 'r7g.large');
-    assert.match(
-      notes.join('\n'),
-      /a r7g\.xlarge is the smallest that holds it.*halfvec would fit the r7g\.large/,
-    );
+    assert.match(notes.join('\n'), /Deploy a r7g\.xlarge for the load.*halfvec would fit this one/);
     const [build] = indexBuilds;
     // A quarter of 16 GiB is 4 GiB; a row takes 6,152 bytes of vector and 772 of graph.
     assert.ok(Math.abs(build!.spillsAfter! - (4 * 2 ** 30) / 6924) < 2000, `${build!.spillsAfter}`);
@@ -118,11 +115,11 @@ describe('the estimate of a run on AWS', () => {
 
     assert.match(
       notesOf(2_000_000, 'm7g.large').notes.join('\n'),
-      /a m7g\.4xlarge.*halfvec would not fit either/,
+      /Deploy a m7g\.4xlarge.*halfvec would not fit this one either/,
     );
     assert.match(
       notesOf(20_000_000, 'r7g.large').notes.join('\n'),
-      /no class holds it, so split the collection/,
+      /No class that is known here holds it: split the collection/,
     );
   });
 
