@@ -31,7 +31,7 @@ async function measure(): Promise<void> {
     const measured = await measureBuild(server(), one);
     builds.push(measured);
     say(`${nameOf(one)}: ${measured.seconds.toFixed(1)} s`);
-    await writeFile(FIGURES, `[\n${builds.map((build) => JSON.stringify(build)).join(',\n')}\n]\n`);
+    await writeFile(FIGURES, `${JSON.stringify(builds, null, 2)}\n`);
   }
 }
 
