@@ -4,6 +4,7 @@ import plannedAt from '../../sql/ledger/0002_planned_at.sql';
 import layouts from '../../sql/ledger/0003_layouts.sql';
 import repairs from '../../sql/ledger/0004_repairs.sql';
 import vanished from '../../sql/ledger/0005_vanished.sql';
+import predictedSpills from '../../sql/ledger/0006_predicted_spills.sql';
 
 /** Forward only: a migration that was released is never changed, only followed by another. */
 const MIGRATIONS = [
@@ -12,6 +13,7 @@ const MIGRATIONS = [
   { number: 3, name: '0003_layouts', sql: layouts },
   { number: 4, name: '0004_repairs', sql: repairs },
   { number: 5, name: '0005_vanished', sql: vanished },
+  { number: 6, name: '0006_predicted_spills', sql: predictedSpills },
 ];
 
 /** Any number; the same for all who migrate the ledger. */
