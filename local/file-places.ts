@@ -6,9 +6,7 @@ import type { ExportManifest } from '../src/files/export-manifest.ts';
 import { listFiles, type SourceFile } from '../src/files/source-files.ts';
 import { openStore } from '../src/store/open-store.ts';
 import type { ShardStore } from '../src/store/store.ts';
-
-/** Names of files of JSON lines, compressed or not. */
-export const JSON_LINES = /\.(jsonl|ndjson|json)(\.(gz|zst|zstd))?$/i;
+import { JSON_LINES } from './command-line/values.ts';
 
 export interface FilePlace {
   store: ShardStore;

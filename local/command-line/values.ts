@@ -110,7 +110,12 @@ export const sourceUrlOrFiles = (help: string, extra: Extra = {}): Option<string
 
 /** Whether a source is exported files and not what a Chroma server can read. */
 export const isFiles = (source: string): boolean =>
-  /^s3:/i.test(source) || (existsSync(source) && !existsSync(join(source, CHROMA_FILE)));
+  /^s3:/i.test(source) ||
+  (!/^https?:/i.test(source) && JSON_LINES.test(source)) ||
+  (existsSync(source) && !existsSync(join(source, CHROMA_FILE)));
+
+/** Names of files of JSON lines, compressed or not. */
+export const JSON_LINES = /\.(jsonl|ndjson|json)(\.(gz|zst|zstd))?$/i;
 
 /** What a folder of Chroma's own holds. */
 const CHROMA_FILE = 'chroma.sqlite3';
