@@ -9,7 +9,7 @@ import type { Collection, Setting } from './setting.ts';
 
 const SCRIPT = fileURLToPath(new URL('usual-script.ts', import.meta.url));
 const SCHEMA = 'usual_script';
-const ROUNDS = 3;
+const ROUNDS = 2;
 
 /** What each says of itself, in seconds. */
 interface Parts {

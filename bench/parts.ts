@@ -93,7 +93,7 @@ both servers, planning and preparing the database lie in between. The median of 
     note: `The script ([usual-script.ts](usual-script.ts)) reads pages of 1,000 with Chroma's client, writes each by one INSERT with
 \`pg\`, and builds the index at the end; it checks nothing. \`migrate\` verifies every record, compares searches, and
 publishes. Each is a process of its own. SQL time is the sum of the INSERTs, or of the imports from their beginning to
-their commit. Medians of three turns after a warm-up.`,
+their commit. Means of two turns after a warm-up.`,
     needs: BOTH,
     measure: forBoth(measureBesideScript),
   },
