@@ -52,7 +52,7 @@ processes. Medians of three turns after a warm-up.`,
     note: `Each connection loads one whole shard, all at the same time, so four of them load four times as many records. COPY
 from a file and the importer bring the very same bytes into the same empty tables; each importer, each sender of ready
 bytes and each psql is a process of its own. INSERT is one transaction without keys or indexes, which favours it.
-Medians of five turns after a warm-up.`,
+Medians of three turns after a warm-up.`,
     needs: BOTH,
     measure: forBoth(measureImportRate),
   },

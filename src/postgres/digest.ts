@@ -2,6 +2,7 @@ import pg from 'pg';
 import digests from '../../sql/collection/digests.sql';
 import type { Layout } from './layouts/layout.ts';
 import { recordsQuery } from './records.ts';
+import { AS_BEFORE, SHARED_OUT } from './shared-scan.ts';
 import { filled } from './template.ts';
 
 /** A query for (source_id text, digest bigint) of all records in a schema's tables. */
@@ -13,15 +14,6 @@ export interface CollectionChecksum {
   /** Sum of the digests modulo 2^64, decimal. */
   checksum: string;
 }
-
-/**
- * Vectors lie beside their table (TOAST), so it looks small to the planner, which then hashes all of them in one
- * process: 20,000 vectors of 1,536 dimensions take 540 ms so, and 400 ms with two workers on two busy cores
- * (medians of 8, one beside the other).
- */
-const PARALLEL = ['min_parallel_table_scan_size', 'parallel_setup_cost', 'parallel_tuple_cost'];
-const SHARED_OUT = PARALLEL.map((setting) => `set ${setting} = 0`).join('; ');
-const AS_BEFORE = PARALLEL.map((setting) => `reset ${setting}`).join('; ');
 
 /** Counts and digests every record that the tables of a schema hold. */
 export async function collectionChecksum(

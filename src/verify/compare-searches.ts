@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { CollectionPlan, SampledSearches, Space } from '../contract.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { columnsOf } from '../postgres/search-functions.ts';
+import { SHARED_OUT_LOCALLY } from '../postgres/shared-scan.ts';
 import { vectorIndexOf } from '../postgres/vector-index.ts';
 import { NEIGHBOURS } from './sample-searches.ts';
 import type { Verification } from './verification.ts';
@@ -115,7 +116,7 @@ export async function exactAnswers(
   const answers: ExactAnswer[] = [];
   const started = performance.now();
   await client.query('begin');
-  await client.query('set local enable_indexscan = off');
+  await client.query(`set local enable_indexscan = off; ${SHARED_OUT_LOCALLY}`);
   for (const { embedding } of samples.queries) {
     if (performance.now() - started > EXACT_SECONDS * 1000) break;
     const { rows } = await client.query<{
