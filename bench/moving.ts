@@ -7,6 +7,7 @@ import { readManifest } from '../src/shard/manifest.ts';
 import { READERS } from '../src/shard/pages.ts';
 import { keys } from '../src/store/keys.ts';
 import { executeMigration } from '../test/fixtures/execution.ts';
+import { watchProcessors } from './busy.ts';
 import { atMost, count, duration, type Figure } from './figure.ts';
 import { inTurns, secondsOf } from './in-turns.ts';
 import { type LoadLimit, limitOf } from './load-ways.ts';
@@ -61,7 +62,7 @@ export async function measureMoving(setting: Setting, collection: Collection): P
       },
       ROUNDS,
     );
-    return figuresOf(collection, moved.shards.length, seconds);
+    return figuresOf(collection, moved, seconds);
   } finally {
     await Promise.all(fetchers.map((fetcher) => fetcher.stop()));
     await clients[0]!.query(`drop schema if exists ${BARE_SCHEMA} cascade`);
@@ -71,13 +72,13 @@ export async function measureMoving(setting: Setting, collection: Collection): P
 
 function figuresOf(
   { dimension, records }: Collection,
-  shards: number,
+  { shards, busy }: Moved,
   { moved, fetched, copied, both }: Record<'moved' | 'fetched' | 'copied' | 'both', number>,
 ): Figure[] {
   const slower = Math.max(fetched, copied);
   const row = {
-    what: `moving ${count(records)} records of ${count(dimension)} dimensions in ${shards} shards`,
-    product: duration(moved),
+    what: `moving ${count(records)} records of ${count(dimension)} dimensions in ${shards.length} shards`,
+    product: `${duration(moved)}, processors ${Math.round(100 * busy)} % busy`,
   };
   return [
     {
@@ -101,6 +102,8 @@ interface Moved {
   shards: ShardItem[];
   manifests: ShardManifest[];
   seconds: number;
+  /** Share of the processors' time that was not idle meanwhile. */
+  busy: number;
 }
 
 /** Runs the state machine with its bundled functions until all shards are in, and stops it there. */
@@ -109,6 +112,8 @@ async function move(setting: Setting, { name }: Collection): Promise<Moved> {
   const run = `moving-${Date.now()}`;
   const controller = new AbortController();
   const entered = new Map<string, number>();
+  let share: () => number = () => Number.NaN;
+  let busy = Number.NaN;
   const result = await executeMigration(
     {
       ...{ chroma: chromaServer.url, target: postgres.url, store: store.url, run },
@@ -117,7 +122,10 @@ async function move(setting: Setting, { name }: Collection): Promise<Moved> {
     (event) => {
       if (event.type !== 'state-entered' || entered.has(event.state)) return;
       entered.set(event.state, performance.now());
-      if (event.state === 'FindUnfinishedShards') controller.abort();
+      if (event.state === 'MigrateShards') share = watchProcessors();
+      if (event.state !== 'FindUnfinishedShards') return;
+      busy = share();
+      controller.abort();
     },
     controller.signal,
   );
@@ -128,7 +136,7 @@ async function move(setting: Setting, { name }: Collection): Promise<Moved> {
     shards.map(({ schema, number }) => readManifest(store, keys.manifest(run, schema, number))),
   );
   return {
-    ...{ run, shards, manifests: manifests as ShardManifest[] },
+    ...{ run, shards, manifests: manifests as ShardManifest[], busy },
     seconds: (end - entered.get('MigrateShards')!) / 1000,
   };
 }
