@@ -27,11 +27,11 @@ export interface Part {
   measure(setting: Setting, sizes: Sizes): Promise<Figure[]>;
 }
 
-/** One after the other for each of the two dimensions. */
+/** One after the other for each of the two dimensions. The README has the figures of the larger one. */
 const forBoth =
   (measure: (setting: Setting, collection: Collection) => Promise<Figure | Figure[]>): Part['measure'] =>
   async (setting, { small, large }) => [
-    ...[await measure(setting, small)].flat(),
+    ...[await measure(setting, small)].flat().map((figure) => ({ ...figure, headline: false })),
     ...[await measure(setting, large)].flat(),
   ];
 

@@ -15,6 +15,8 @@ export interface Result {
   command: string;
   commit: string | null;
   machine: string;
+  /** What else the machine was doing. */
+  beside?: string;
   figures: readonly Figure[];
 }
 
@@ -35,11 +37,11 @@ export async function writeResults(parts: readonly Part[], fresh: readonly Resul
 }
 
 function document(parts: readonly Part[], results: readonly Result[]): string {
-  const sections = results.map(({ part, date, command, commit, machine, figures }) => {
+  const sections = results.map(({ part, date, command, commit, machine, beside, figures }) => {
     const { note } = parts.find(({ name }) => name === part)!;
     return `## ${part}
 
-\`${command}\`, ${date}${commit ? ` at ${commit}` : ''} on ${machine}.
+\`${command}\`, ${date}${commit ? ` at ${commit}` : ''} on ${machine}.${beside ? ` ${beside}` : ''}
 
 ${table(figures)}
 

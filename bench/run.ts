@@ -3,7 +3,9 @@
  * create databases and extensions), with `-- --only NAME` (any number of times) for some of the parts, with `-- --quick`
  * for small collections, which show that it works and no more, and are not written down.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { watchProcessors } from './busy.ts';
 import { table } from './figure.ts';
 import { commit, describeMachine } from './machine.ts';
 import { PARTS, type Part, type Sizes } from './parts.ts';
@@ -39,10 +41,11 @@ try {
   const results: Result[] = [];
   for (const part of chosen) {
     await fillFor(part);
+    const beside = await othersWork();
     say(`Measuring ${part.name} …`);
     const figures = await part.measure(setting, sizes);
     say(table(figures));
-    results.push({ ...(await circumstances(part)), figures });
+    results.push({ ...(await circumstances(part)), beside, figures });
     // What was measured stays, whatever becomes of the rest.
     if (!quick) await writeResults(PARTS, results);
   }
@@ -70,7 +73,14 @@ async function fillFor({ needs }: Part): Promise<void> {
   }
 }
 
-async function circumstances({ name }: Part): Promise<Omit<Result, 'figures'>> {
+/** While the servers of the bench have nothing to do, whoever is busy is somebody else. */
+async function othersWork(): Promise<string> {
+  const share = watchProcessors();
+  await sleep(2000);
+  return `Others kept the processors ${Math.round(100 * share())} % busy when it began.`;
+}
+
+async function circumstances({ name }: Part): Promise<Omit<Result, 'figures' | 'beside'>> {
   return {
     part: name,
     date: new Date().toISOString().slice(0, 10),
