@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { runMigration } from '../../local/run-migration.ts';
+import { migrateAny } from '../fixtures/migrate-any.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
 
 const command = process.env.CHROMA_COMMAND;
@@ -68,6 +69,12 @@ describe('a server of the newest release', () => {
     assert.deepEqual(rows, [
       { source_id: 'id-7', metadata: { tags: ['a', 'b7'], weight: 1.5, n: 7 }, embedding: '[7,1,0.5,-0.25]' },
     ]);
+  });
+});
+
+describe('any collection of it', { skip: !process.env.DATABASE_URL && 'needs a native server' }, () => {
+  it('arrives whole, but for the records that Postgres cannot hold, and these are listed', async (context) => {
+    context.diagnostic(await migrateAny(source, { runs: 10, seconds: 20, takesLists: true }));
   });
 });
 
