@@ -50,15 +50,25 @@ async function once(name: string, round: number): Promise<void> {
   const examples = kept.get(name)!;
   const bytes = mutated(random, random.pick(examples), examples).subarray(0, MOST_BYTES);
   taken.set(name, taken.get(name)! + 1);
-  const started = process.cpuUsage();
   try {
-    await TARGETS[name]!.take(bytes);
-    const { user, system } = process.cpuUsage(started);
-    if ((user + system) / 1000 > SLOW_MILLISECONDS) throw new Error('it took too long');
+    // Once in millions it is the collector that takes its time: what is slow is slow again.
+    if (
+      (await milliseconds(name, bytes)) > SLOW_MILLISECONDS &&
+      (await milliseconds(name, bytes)) > SLOW_MILLISECONDS
+    )
+      throw new Error('it took too long');
   } catch (error) {
     await keep(name, bytes, error as Error);
   }
   if (examples.length < MOST_EXAMPLES && bytes.length < 2_000 && random.chance(0.001)) examples.push(bytes);
+}
+
+/** Of the processor, of all threads. */
+async function milliseconds(name: string, bytes: Buffer): Promise<number> {
+  const started = process.cpuUsage();
+  await TARGETS[name]!.take(bytes);
+  const { user, system } = process.cpuUsage(started);
+  return (user + system) / 1000;
 }
 
 /** One finding of a kind is enough: others fail at the same line. */
