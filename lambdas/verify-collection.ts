@@ -1,11 +1,11 @@
 import type { CollectionItem, VerifyCollectionOutput } from '../src/contract.ts';
 import { verifyCollection } from '../src/verify/verify-collection.ts';
+import { stepOfEach } from './batch.ts';
 import { log, openStore, openTarget } from './runtime.ts';
-import { step } from './step.ts';
 
 const context = { database: await openTarget(), store: await openStore(), log };
 
-/** Verifies a collection's incoming tables: counts, checksums, dimension, metadata, searches. */
-export const handler = step(
-  (event: CollectionItem): Promise<VerifyCollectionOutput> => verifyCollection(context, event),
+/** Verifies the incoming tables of a batch's collections: counts, checksums, dimension, metadata, searches. */
+export const handler = stepOfEach(
+  (collection: CollectionItem): Promise<VerifyCollectionOutput> => verifyCollection(context, collection),
 );

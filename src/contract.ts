@@ -150,7 +150,7 @@ export interface Plan {
   shardsHash?: string;
 }
 
-/** One element of `runs/<run>/shards.json`: all that a shard's child needs. */
+/** One element of `runs/<run>/shards.json`: all that the shard's export needs. */
 export interface ShardItem {
   run: string;
   tenant: string;
@@ -177,12 +177,20 @@ export interface ShardItem {
   pageSize: number;
 }
 
-/** One element of `runs/<run>/collections.json`. */
+/** A collection in the lists that the maps go through. */
 export interface CollectionItem {
   run: string;
   schema: string;
   /** Chroma's name of it, for those who read the logs. */
   collection: string;
+}
+
+/**
+ * One element of a map's list: what one child goes through in turn. A large shard or collection is alone in its batch,
+ * small ones share one, so that ten thousand collections need a hundred children and not ten thousand.
+ */
+export interface Batch<Item> {
+  items: Item[];
 }
 
 /** An object of the store as the exporter left it. */
@@ -271,6 +279,7 @@ export interface PlanStepInput {
 export interface PlanStepOutput {
   run: string;
   planKey: string;
+  /** Keys of the lists of batches that the maps go through. */
   shardsKey: string;
   collectionsKey: string;
   collections: number;
@@ -317,13 +326,17 @@ export interface ImportShardOutput {
 
 export interface FindUnfinishedShardsOutput {
   unfinished: number;
-  /** Key of the JSON array of ShardItem. */
+  /** Key of the JSON array of Batch<ShardItem>. */
   unfinishedKey: string;
   rejected: number;
 }
 
 export interface IndexBuildInput extends CollectionItem {
   /** How often the child has looked already; the wait grows with it. */
+  looks: number;
+}
+/** The collections of a batch whose indexes are not known to be valid; the first may be under way. */
+export interface IndexBatchInput extends Batch<CollectionItem> {
   looks: number;
 }
 export interface IndexBuildOutput extends CollectionItem {
@@ -334,6 +347,9 @@ export interface IndexBuildOutput extends CollectionItem {
   looks: number;
   waitSeconds: number;
 }
+
+/** What was found of the first collection that is left; `valid` if none is. */
+export type IndexBatchOutput = IndexBatchInput & Omit<IndexBuildOutput, keyof IndexBuildInput>;
 
 /** Searches sampled from Chroma for verification: `runs/<run>/searches/<schema>.json`. */
 export interface SampledSearches {

@@ -1,11 +1,11 @@
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { IndexBuildInput } from '../../src/contract.ts';
+import type { IndexBatchInput } from '../../src/contract.ts';
 import { invokeStep, type Payload } from './invoke-step.ts';
 import type { Rooms } from './rooms.ts';
 import { storeMap } from './store-map.ts';
 
-/** IndexCollections: a child a collection, since an inline map would overrun 25,000 events at a thousand. */
+/** IndexCollections: a child a batch, since an inline map would overrun 25,000 events at a thousand. */
 export function indexStates(scope: Construct, rooms: Rooms): sfn.DistributedMap {
   return storeMap(scope, 'IndexCollections', {
     comment: 'Builds the keys and indexes of every collection and waits until all are valid.',
@@ -13,9 +13,7 @@ export function indexStates(scope: Construct, rooms: Rooms): sfn.DistributedMap 
     itemsKey: '{% $plan.collectionsKey %}',
     maxConcurrency: '{% $plan.indexConcurrency %}',
     itemSelector: {
-      run: '{% $states.context.Map.Item.Value.run %}',
-      schema: '{% $states.context.Map.Item.Value.schema %}',
-      collection: '{% $states.context.Map.Item.Value.collection %}',
+      items: '{% $states.context.Map.Item.Value.items %}',
       looks: 0,
     },
     child: indexChild(scope, rooms),
@@ -29,17 +27,15 @@ export function indexStates(scope: Construct, rooms: Rooms): sfn.DistributedMap 
  * two days, and an execution has seven (`pause`).
  */
 function indexChild(scope: Construct, { steps }: Rooms): sfn.IChainable {
-  const build: Payload<IndexBuildInput> = {
-    run: '{% $states.input.run %}',
-    schema: '{% $states.input.schema %}',
-    collection: '{% $states.input.collection %}',
+  const build: Payload<IndexBatchInput> = {
+    items: '{% $states.input.items %}',
     looks: '{% $states.input.looks %}',
   };
-  const start = invokeStep<IndexBuildInput>(scope, 'StartIndexBuild', steps.startIndexBuild, {
+  const start = invokeStep<IndexBatchInput>(scope, 'StartIndexBuild', steps.startIndexBuild, {
     comment: 'Starts the next build that is wanting and leaves without waiting for it.',
     payload: build,
   });
-  const check = invokeStep<IndexBuildInput>(scope, 'CheckIndexBuild', steps.checkIndexBuild, {
+  const check = invokeStep<IndexBatchInput>(scope, 'CheckIndexBuild', steps.checkIndexBuild, {
     comment: 'Asks Postgres how far the build is, and whether the index is valid.',
     payload: build,
   });
@@ -62,7 +58,7 @@ function indexChild(scope: Construct, { steps }: Rooms): sfn.IChainable {
 }
 
 const indexed = (scope: Construct) =>
-  sfn.Succeed.jsonata(scope, 'Indexed', { comment: 'All indexes of the collection are valid.' });
+  sfn.Succeed.jsonata(scope, 'Indexed', { comment: 'All indexes of the batch are valid.' });
 
 /** Looks as often as they advise, five hours at a minute each; then one in five minutes, 2,260 in a week. */
 const FREQUENT_LOOKS = 300;

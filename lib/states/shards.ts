@@ -1,6 +1,6 @@
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { ImportShardInput, RunPointer, ShardItem } from '../../src/contract.ts';
+import type { Batch, ImportShardInput, RunPointer, ShardItem } from '../../src/contract.ts';
 import { ShardNotExported } from '../../src/errors.ts';
 import { invokeStep, RESULT } from './invoke-step.ts';
 import type { Rooms } from './rooms.ts';
@@ -63,24 +63,18 @@ export function shardStates(scope: Construct, rooms: Rooms): sfn.Chain {
   return sfn.Chain.custom(migrateShards, endStates, allShardsFinished);
 }
 
-/** Export… → Import…: each retries by itself, so a failed import does not export again. */
+/** Export… → Import… of a batch: each retries by itself, so a failed import does not export again. */
 function shardChild(scope: Construct, { steps }: Rooms, noun: string): sfn.Chain {
-  const exportShard = invokeStep<ShardItem>(scope, `Export${noun}`, steps.exportShard, {
+  const exportShard = invokeStep<Batch<ShardItem>>(scope, `Export${noun}`, steps.exportShard, {
     comment:
-      'Reads the shard from Chroma and writes the bytes that COPY takes. Does nothing if that was done.',
+      'Reads each shard from Chroma and writes the bytes that COPY takes. Does nothing if that was done.',
     payload: '{% $states.input %}',
-    assign: { shard: '{% $states.input %}' },
+    assign: { batch: '{% $states.input %}' },
   });
-  const importShard = invokeStep<ImportShardInput>(scope, `Import${noun}`, steps.importShard, {
-    comment: 'Copies the shard into Postgres and notes it in the ledger, in one transaction.',
-    payload: {
-      run: '{% $states.input.run %}',
-      schema: '{% $states.input.schema %}',
-      collection: '{% $states.input.collection %}',
-      number: '{% $states.input.number %}',
-      manifestKey: '{% $states.input.manifestKey %}',
-    },
+  const importShard = invokeStep<Batch<ImportShardInput>>(scope, `Import${noun}`, steps.importShard, {
+    comment: 'Copies each shard into Postgres and notes it in the ledger, in one transaction.',
+    payload: '{% $states.input %}',
   });
-  importShard.addCatch(exportShard, { errors: [ShardNotExported.errorName], outputs: '{% $shard %}' });
+  importShard.addCatch(exportShard, { errors: [ShardNotExported.errorName], outputs: '{% $batch %}' });
   return exportShard.next(importShard);
 }

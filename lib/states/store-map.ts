@@ -6,7 +6,7 @@ import type { Expression } from './invoke-step.ts';
 export interface StoreMapProps {
   readonly comment: string;
   readonly store: ShardStore;
-  /** Key of a JSON array in the store; each element is the input of a child execution. */
+  /** Key of a JSON array of batches in the store; each is the input of a child execution. */
   readonly itemsKey: Expression;
   readonly maxConcurrency: Expression;
   /** Input of a child, if it is not the element alone. */
@@ -17,9 +17,11 @@ export interface StoreMapProps {
 }
 
 /**
- * A Distributed Map over a list in the store, one STANDARD execution an element, since an Express one ends after
+ * A Distributed Map over a list in the store, one STANDARD execution a batch, since an Express one ends after
  * five minutes and a shard may take fifteen. Results go to the store: those of ten thousand children do not fit
  * the 256 KiB of a state's output.
+ *
+ * The plan cuts the batches, not an ItemBatcher: that one would put as many large shards into a child as small ones.
  */
 export function storeMap(scope: Construct, name: string, props: StoreMapProps): sfn.DistributedMap {
   const { bucket } = props.store;

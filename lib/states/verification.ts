@@ -1,6 +1,6 @@
 import type { DistributedMap } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { CollectionItem } from '../../src/contract.ts';
+import type { Batch, CollectionItem } from '../../src/contract.ts';
 import { invokeStep } from './invoke-step.ts';
 import type { Rooms } from './rooms.ts';
 import { storeMap } from './store-map.ts';
@@ -11,18 +11,20 @@ import { storeMap } from './store-map.ts';
  * compares the tables with them.
  */
 export function verificationStates(scope: Construct, { steps, store }: Rooms): DistributedMap {
-  const sampleSearches = invokeStep<CollectionItem>(scope, 'SampleSearches', steps.sampleSearches, {
+  const sampleSearches = invokeStep<Batch<CollectionItem>>(scope, 'SampleSearches', steps.sampleSearches, {
     comment: "Writes sampled searches and Chroma's answers to the store.",
     payload: '{% $states.input %}',
   });
-  const verifyCollection = invokeStep<CollectionItem>(scope, 'VerifyCollection', steps.verifyCollection, {
-    comment: 'Counts, dimensions, checksums and searches. A mismatch fails the execution before publishing.',
-    payload: {
-      run: '{% $states.input.run %}',
-      schema: '{% $states.input.schema %}',
-      collection: '{% $states.input.collection %}',
+  const verifyCollection = invokeStep<Batch<CollectionItem>>(
+    scope,
+    'VerifyCollection',
+    steps.verifyCollection,
+    {
+      comment:
+        'Counts, dimensions, checksums and searches. A mismatch fails the execution before publishing.',
+      payload: '{% $states.input %}',
     },
-  });
+  );
   return storeMap(scope, 'VerifyCollections', {
     comment: 'Compares every collection with what Chroma said.',
     store,

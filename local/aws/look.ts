@@ -1,6 +1,6 @@
 import type { DescribeExecutionOutput, DescribeMapRunOutput, HistoryEvent } from '@aws-sdk/client-sfn';
 import { readExecutionEnd } from '../../lambdas/execution-end.ts';
-import type { IndexBuildOutput } from '../../src/contract.ts';
+import type { IndexBatchOutput } from '../../src/contract.ts';
 import { readableFailure } from '../lambda/lambda-error.ts';
 import { type Executions, labelOf } from './executions.ts';
 
@@ -96,7 +96,9 @@ export class Observer {
     for await (const event of this.#executions.eventsBack(child)) {
       const said = indexBuildOf(event);
       if (said)
-        return said.percent === null ? null : { name: `${said.schema}.${said.index}`, percent: said.percent };
+        return said.percent === null
+          ? null
+          : { name: `${said.items[0]?.schema}.${said.index}`, percent: said.percent };
       if (--left === 0) break;
     }
     return null;
@@ -114,11 +116,11 @@ export class Observer {
   }
 }
 
-function indexBuildOf(event: HistoryEvent): IndexBuildOutput | null {
+function indexBuildOf(event: HistoryEvent): IndexBatchOutput | null {
   const output = event.stateExitedEventDetails?.output;
   if (output === undefined) return null;
-  const said = JSON.parse(output) as Partial<IndexBuildOutput> | null;
-  return said?.state !== undefined && said.schema !== undefined ? (said as IndexBuildOutput) : null;
+  const said = JSON.parse(output) as Partial<IndexBatchOutput> | null;
+  return said?.state !== undefined && said.items !== undefined ? (said as IndexBatchOutput) : null;
 }
 
 function countsOf({ mapRunArn, itemCounts }: DescribeMapRunOutput): MapCounts {

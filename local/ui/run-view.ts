@@ -1,4 +1,4 @@
-import type { PlanStepOutput, ShardItem } from '../../src/contract.ts';
+import type { Batch, PlanStepOutput, ShardItem } from '../../src/contract.ts';
 import { keys } from '../../src/store/keys.ts';
 import type { ShardStore } from '../../src/store/store.ts';
 import type { ExecutionEvent, ExecutionResult } from '../run-execution.ts';
@@ -43,8 +43,8 @@ export class RunView {
   end: { status: ExecutionResult['status']; state: string | null; cause: string | null } | null = null;
   readonly #store: ShardStore;
   readonly #byKey = new Map<string, ViewShard>();
-  /** Which shard a child of a map works on, by map and index. */
-  readonly #items = new Map<string, ShardItem[]>();
+  /** Which shards a child of a map works on, by map and index. */
+  readonly #batches = new Map<string, Batch<ShardItem>[]>();
 
   constructor(run: string, definition: Json, store: ShardStore) {
     this.run = run;
@@ -59,9 +59,9 @@ export class RunView {
         this.#moved(event.path, event.type === 'state-entered');
         break;
       case 'map-run-started':
-        if (event.state === 'MigrateShards') void this.#readItems(event.state, keys.shards(this.run));
+        if (event.state === 'MigrateShards') void this.#readBatches(event.state, keys.shardBatches(this.run));
         if (event.state === 'MigrateUnfinishedShards')
-          void this.#readItems(event.state, keys.unfinished(this.run));
+          void this.#readBatches(event.state, keys.unfinished(this.run));
         break;
       case 'child-ended':
         this.#childEnded(event);
@@ -101,9 +101,8 @@ export class RunView {
   }
 
   #childMoved(map: string, index: number, state: string): void {
-    const item = this.#items.get(map)?.[index];
     const next = state === 'ExportShard' ? 'exporting' : state === 'ImportShard' ? 'importing' : null;
-    if (item && next) this.#turn(item, next);
+    if (next) for (const item of this.#itemsOf(map, index)) this.#turn(item, next);
   }
 
   #childEnded(event: Extract<ExecutionEvent, { type: 'child-ended' }>): void {
@@ -113,8 +112,12 @@ export class RunView {
         `${event.state} ${event.index}: ${event.error ?? event.status}: ${event.cause ?? ''}`,
         true,
       );
-    const item = this.#items.get(event.state)?.[event.index];
-    if (item && event.status === 'FAILED') this.#turn(item, 'failed');
+    if (event.status === 'FAILED')
+      for (const item of this.#itemsOf(event.state, event.index)) this.#turn(item, 'failed');
+  }
+
+  #itemsOf(map: string, index: number): readonly ShardItem[] {
+    return this.#batches.get(map)?.[index]?.items ?? [];
   }
 
   #logged(fields: Record<string, unknown>): void {
@@ -151,10 +154,11 @@ export class RunView {
     this.uncounted = Math.max(0, shards - MOST_SHARDS);
   }
 
-  async #readItems(map: string, key: string): Promise<void> {
+  async #readBatches(map: string, key: string): Promise<void> {
     try {
-      const items = JSON.parse((await this.#store.readText(key)) ?? '[]') as ShardItem[];
-      this.#items.set(map, items);
+      const batches = JSON.parse((await this.#store.readText(key)) ?? '[]') as Batch<ShardItem>[];
+      this.#batches.set(map, batches);
+      const items = batches.flatMap((batch) => batch.items);
       for (const { schema, number, records } of items.slice(0, MOST_SHARDS))
         this.#shard({ schema, number, records });
       this.shards.sort((one, other) =>

@@ -1,19 +1,20 @@
 import pMap from 'p-map';
 import type { RecordSource } from '../chroma/record-source.ts';
 import {
-  type CollectionItem,
   MigrationInput,
   type MigrationRequest,
   type Plan,
   type PlanStepInput,
   type PlanStepOutput,
   RUN_NAME,
+  type ShardItem,
 } from '../contract.ts';
 import { InvalidInput } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { sealed, textHash } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
+import { batchesOfCollections, batchesOfShards } from './cut-batches.ts';
 import { makePlan } from './make-plan.ts';
 import { readPlan, requireShards, writePlan } from './plan-file.ts';
 
@@ -53,10 +54,7 @@ export async function planStep(
   const plan = stored
     ? continued(stored, chroma, options, request)
     : await storePlan(store, await makePlan(chroma, run, options, store));
-  if (stored) {
-    await requireShards(store, plan);
-    await writeParts(store, plan);
-  }
+  if (stored) await writeParts(store, plan, await requireShards(store, plan));
   const shards = plan.collections.reduce((sum, collection) => sum + collection.shards, 0);
   const records = plan.collections.reduce((sum, collection) => sum + collection.records, 0);
   log.info('planned', {
@@ -69,8 +67,8 @@ export async function planStep(
   return {
     run,
     planKey: keys.plan(run),
-    shardsKey: keys.shards(run),
-    collectionsKey: keys.collections(run),
+    shardsKey: keys.shardBatches(run),
+    collectionsKey: keys.collectionBatches(run),
     collections: plan.collections.length,
     shards,
     records,
@@ -104,11 +102,10 @@ export function parseInput(input: unknown): { options: MigrationInput; request: 
 }
 
 /** Writes all that is made of the plan, and it last: what the store has lost of it is there again when a run goes on. */
-async function writeParts(store: ShardStore, plan: Plan): Promise<void> {
-  const items = plan.collections.map(
-    ({ schema, collection }): CollectionItem => ({ run: plan.run, schema, collection }),
-  );
-  await store.writeText(keys.collections(plan.run), JSON.stringify(items));
+async function writeParts(store: ShardStore, plan: Plan, shards: readonly ShardItem[]): Promise<void> {
+  const { concurrency } = plan.options;
+  await store.writeText(keys.shardBatches(plan.run), JSON.stringify(batchesOfShards(shards, concurrency)));
+  await store.writeText(keys.collectionBatches(plan.run), JSON.stringify(batchesOfCollections(plan)));
   await pMap(
     plan.collections,
     (collection) => store.writeText(keys.collectionPlan(plan.run, collection.schema), sealed(collection)),
@@ -125,7 +122,7 @@ export async function storePlan(
   const list = JSON.stringify(shards);
   const stored: Plan = { ...plan, shardsHash: textHash(list) };
   await store.writeText(keys.shards(plan.run), list);
-  await writeParts(store, stored);
+  await writeParts(store, stored, shards);
   return stored;
 }
 

@@ -1,6 +1,7 @@
 import type { FindUnfinishedShardsOutput } from '../contract.ts';
 import { deltaShards } from '../delta/delta-shards.ts';
 import type { Log } from '../log.ts';
+import { batchesOfShards } from '../plan/cut-batches.ts';
 import { requirePlan, requireShards } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
 import { countRejects, finishedShards } from '../postgres/ledger.ts';
@@ -39,7 +40,8 @@ export async function findUnfinishedShards(
       unfinished: unfinished.length,
       rejected,
     });
-    await store.writeText(keys.unfinished(run), JSON.stringify(unfinished));
+    const batches = batchesOfShards(unfinished, plan.options.concurrency);
+    await store.writeText(keys.unfinished(run), JSON.stringify(batches));
     if (unfinished.length === 0 && rejected > 0 && plan.options.onReject !== 'quarantine')
       await refuseRejects(client, run, rejected, plan.source);
     return { unfinished: unfinished.length, unfinishedKey: keys.unfinished(run), rejected };

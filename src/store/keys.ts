@@ -12,8 +12,10 @@ export const keys = {
   planHead: (run: string) => `runs/${run}/plan-head.json`,
   collectionPlan: (run: string, schema: string) => `runs/${run}/collections/${schema}.json`,
   shards: (run: string) => `runs/${run}/shards.json`,
+  /** What the maps go through: batches of shards, of those that are unfinished, of collections. */
+  shardBatches: (run: string) => `runs/${run}/shard-batches.json`,
   unfinished: (run: string) => `runs/${run}/unfinished.json`,
-  collections: (run: string) => `runs/${run}/collections.json`,
+  collectionBatches: (run: string) => `runs/${run}/collection-batches.json`,
   searches: (run: string, schema: string) => `runs/${run}/searches/${schema}.json`,
   verification: (run: string, schema: string) => `runs/${run}/verification/${schema}.json`,
   parameters: (run: string) => `runs/${run}/parameters.json`,
