@@ -7,10 +7,11 @@ const WINDOW_SECONDS = 300;
 
 const PHASES: Record<string, { phase: Phase; unit: PhaseView['unit'] }> = {
   Plan: { phase: 'plan', unit: 'shards' },
-  MigrateShards: { phase: 'migrate', unit: 'shards' },
-  MigrateUnfinishedShards: { phase: 'migrate', unit: 'shards' },
-  IndexCollections: { phase: 'index', unit: 'collections' },
-  VerifyCollections: { phase: 'verify', unit: 'collections' },
+  // A Map Run counts its children: each is a large shard or collection, or many small ones.
+  MigrateShards: { phase: 'migrate', unit: 'batches' },
+  MigrateUnfinishedShards: { phase: 'migrate', unit: 'batches' },
+  IndexCollections: { phase: 'index', unit: 'batches' },
+  VerifyCollections: { phase: 'verify', unit: 'batches' },
   Publish: { phase: 'publish', unit: 'collections' },
   WriteReport: { phase: 'report', unit: 'collections' },
 };

@@ -18,7 +18,7 @@ export interface PhaseView {
   done: number;
   /** 0 while it is not known, and in phases that have no parts. */
   total: number;
-  unit: 'records' | 'shards' | 'collections';
+  unit: 'records' | 'shards' | 'collections' | 'batches';
   /** Units a second over the last seconds; null before there is enough to tell. */
   rate: number | null;
   secondsLeft: number | null;

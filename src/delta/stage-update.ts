@@ -24,7 +24,7 @@ export async function stageUpdate(
   found: Verification,
 ): Promise<Verification> {
   const { schema } = found;
-  return database.withClient(`verify ${run}`, async (client) => {
+  return database.withKeptClient(`verify ${run}`, async (client) => {
     const compared = (await shardsOf(client, run, schema)).filter(({ content }) => content === 'digests');
     const source = {
       records: compared.reduce((sum, shard) => sum + shard.loaded, 0),

@@ -43,40 +43,55 @@ export async function startIndexBuild(
   const { database, log } = context;
   const { run, schema } = item;
   const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
-  const client = await database.connect(buildPurpose(run, schema));
   const answer = (state: IndexBuildOutput['state'], index: string | null = null): IndexBuildOutput => {
     if (state === 'valid') log.info('indexes valid', { run, schema });
     return { ...item, state, index, percent: null, looks: looks + 1, waitSeconds: waitSeconds(looks) };
   };
   try {
-    // Published means that they were all there; the incoming tables are not.
-    if ((await tablesOf(client, run, schema)) === schema) return answer('valid');
-    // The live tables have theirs, and the rows that are put into them need none.
-    if ((await updateState(client, run, schema)).updatesLive) return answer('valid');
-    await requireOwned(client, run, [schema]);
-    const resources = await buildResources(client, collection, plan.options.instanceMemoryBytes);
-    const lock = await tryLocks(client, run, schema, resources);
-    if (lock !== 'had') return answer(lock === 'schema' ? 'building' : 'waiting');
-    await prepareSession(client, resources);
-    const builder = new Builder(client, context, plan, collection, resources);
-    const work = builder.buildMissing();
-    // If patience ends first, the work's end (a cut connection) is nobody's error.
-    work.catch(() => undefined);
-    const patience = new AbortController();
-    const left = sleep(context.patienceMilliseconds, 'left' as const, { signal: patience.signal }).catch(
-      () => 'left' as const,
-    );
-    const outcome = await Promise.race([work, left]);
-    if (outcome === 'left') return answer('building', builder.present);
-    patience.abort();
-    await client.query('select pg_advisory_unlock_all()');
-    return answer('valid');
+    return await database.withKeptClient(buildPurpose(run, schema), async (client) => {
+      // Published means that they were all there; the incoming tables are not.
+      if ((await tablesOf(client, run, schema)) === schema) return answer('valid');
+      // The live tables have theirs, and the rows that are put into them need none.
+      if ((await updateState(client, run, schema)).updatesLive) return answer('valid');
+      await requireOwned(client, run, [schema]);
+      const resources = await buildResources(client, collection, plan.options.instanceMemoryBytes);
+      const lock = await tryLocks(client, run, schema, resources);
+      if (lock === 'had') {
+        await prepareSession(client, resources);
+        const builder = new Builder(client, context, plan, collection, resources);
+        await buildWithin(context.patienceMilliseconds, builder);
+        await client.query(SESSION_AS_BEFORE);
+        return answer('valid');
+      }
+      await client.query(SESSION_AS_BEFORE);
+      return answer(lock === 'schema' ? 'building' : 'waiting');
+    });
   } catch (error) {
-    throw database.explain(error);
-  } finally {
-    // With a query under way this cuts the socket and leaves the server to its work.
-    await client.end().catch(() => undefined);
+    if (error instanceof LeftToServer) return answer('building', error.index);
+    throw error;
   }
+}
+
+/** Patience has ended first: with a query under way, the end of its connection leaves the server to its work. */
+class LeftToServer extends Error {
+  readonly index: string | null;
+
+  constructor(index: string | null) {
+    super(`The server goes on with index ${index}.`);
+    this.index = index;
+  }
+}
+
+/** @throws LeftToServer */
+async function buildWithin(milliseconds: number, builder: Builder): Promise<void> {
+  const work = builder.buildMissing();
+  // If patience ends first, the work's end (a cut connection) is nobody's error.
+  work.catch(() => undefined);
+  const patience = new AbortController();
+  const left = sleep(milliseconds, 'left' as const, { signal: patience.signal }).catch(() => 'left' as const);
+  const outcome = await Promise.race([work, left]);
+  if (outcome === 'left') throw new LeftToServer(builder.present);
+  patience.abort();
 }
 
 /** @returns `had`, or what kept it: another build of the same schema, or one that has the memory */
@@ -108,6 +123,10 @@ async function prepareSession(client: pg.Client, { maintenanceKilobytes, paralle
   await client.query(`set maintenance_work_mem = '${maintenanceKilobytes}kB'`);
   await client.query(`set max_parallel_maintenance_workers = ${parallelWorkers}`);
 }
+
+/** The connection is kept for the next collection: the locks that it has and what `prepareSession` sets are not. */
+const SESSION_AS_BEFORE = `select pg_advisory_unlock_all();
+  reset client_min_messages; reset maintenance_work_mem; reset max_parallel_maintenance_workers`;
 
 /** What a key says that finds a record twice: a unique one, or an exclusion. */
 const TWICE: string[] = [SQLSTATE.uniqueViolation, SQLSTATE.exclusionViolation];

@@ -21,8 +21,9 @@ export interface Database {
   /** Opens a connection, hands it to `use` and closes it. @param purpose shows in pg_stat_activity */
   withClient<T>(purpose: string, use: (client: pg.Client) => Promise<T>): Promise<T>;
   /**
-   * The same, but the connection stays open a while for the next who comes with this purpose: handshake and farewell
-   * take as long as a twentieth of a shard's import. `use` leaves no transaction and no setting behind.
+   * The same, but the connection stays open a while for the next who comes: handshake and farewell take as long as a
+   * twentieth of a shard's import, and a new backend has yet to learn the catalogue. `use` leaves no transaction and no
+   * setting behind.
    */
   withKeptClient<T>(purpose: string, use: (client: pg.Client) => Promise<T>): Promise<T>;
   /** Opens a connection that the caller ends. */
@@ -75,7 +76,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
     const client = new pg.Client({
       ...{ host, port, user, database, ssl, types: typesOf(where) },
       password: settings.password ?? decodeURIComponent(url.password),
-      application_name: `chroma-to-pgvector ${purpose}`.slice(0, NAME_BYTES),
+      application_name: applicationName(purpose),
       connectionTimeoutMillis: settings.connectMilliseconds ?? CONNECT_MILLISECONDS,
       keepAlive: true,
     });
@@ -104,15 +105,18 @@ export function openDatabase(settings: DatabaseSettings): Database {
   }
 
   let kept: KeptClient | null = null;
+  const takeKept = () => {
+    const known = kept;
+    kept = null;
+    return known;
+  };
 
   async function withKeptClient<T>(purpose: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-    const known = kept?.purpose === purpose ? kept : null;
-    if (known) kept = null;
-    const client = (await known?.take()) ?? (await connect(purpose));
+    const client = (await takeKept()?.take(applicationName(purpose))) ?? (await connect(purpose));
     try {
       const result = await use(client);
       kept?.close();
-      kept = new KeptClient(client, purpose);
+      kept = new KeptClient(client);
       return result;
     } catch (error) {
       await client.end().catch(() => undefined);
@@ -122,28 +126,28 @@ export function openDatabase(settings: DatabaseSettings): Database {
   return { where, connect, withClient, withKeptClient, explain };
 }
 
+const applicationName = (purpose: string) => `chroma-to-pgvector ${purpose}`.slice(0, NAME_BYTES);
+
 /** `pg` lets a process end while a connection is idle, and its types do not say so. */
 type Unreferable = pg.Client & { ref(): void; unref(): void };
 
 /** An idle connection. It keeps no process alive. */
 class KeptClient {
-  readonly purpose: string;
   readonly #client: Unreferable;
   readonly #since = Date.now();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(client: pg.Client, purpose: string) {
-    this.purpose = purpose;
+  constructor(client: pg.Client) {
     this.#client = client as Unreferable;
     this.#client.unref();
     this.#timer = setTimeout(() => this.close(), KEEP_MILLISECONDS).unref();
   }
 
   /** @returns null if it is no longer good: by the clock, since a frozen process's timers stand still, or by its answer */
-  async take(): Promise<pg.Client | null> {
+  async take(name: string): Promise<pg.Client | null> {
     clearTimeout(this.#timer);
     this.#client.ref();
-    if (Date.now() - this.#since < KEEP_MILLISECONDS && (await this.#answers())) return this.#client;
+    if (Date.now() - this.#since < KEEP_MILLISECONDS && (await this.#answersTo(name))) return this.#client;
     this.close();
     return null;
   }
@@ -153,8 +157,8 @@ class KeptClient {
     this.#client.end().catch(() => undefined);
   }
 
-  #answers(): Promise<boolean> {
-    return this.#client.query('select').then(
+  #answersTo(name: string): Promise<boolean> {
+    return this.#client.query("select set_config('application_name', $1, false)", [name]).then(
       () => true,
       () => false,
     );

@@ -45,7 +45,10 @@ describe('the page of a run', () => {
   before(async () => {
     browser = await startBrowser();
     const store = new FileStore(await temporaryFolder('ui-'));
-    await store.writeText(keys.shards(RUN), JSON.stringify(shards));
+    await store.writeText(
+      keys.shardBatches(RUN),
+      JSON.stringify(shards.map((shard) => ({ items: [shard] }))),
+    );
     progress = new Progress();
     view = new RunView(RUN, readAssembly(ASSEMBLY).definition, store);
     ui = await startUi(view, progress);

@@ -149,7 +149,7 @@ describe('the progress of an execution on AWS', () => {
     progress.update(look('MigrateShards', [counts('MigrateShards', 20, 1)]), 60_000);
     assert.equal(
       progressLine(progress.view(60_000)),
-      'Migrating   20 of 40 shards (50 %)  10/min  2 min 0 s left  1 failed',
+      'Migrating   20 of 40 batches (50 %)  10/min  2 min 0 s left  1 failed',
     );
   });
 
@@ -160,7 +160,7 @@ describe('the progress of an execution on AWS', () => {
     progress.update(look('IndexCollections', maps, { name: 'docs.hnsw', percent: 30 }), 60_000);
     assert.equal(
       progressLine(progress.view(60_000)),
-      'Indexing    3 of 40 collections (7 %)  docs.hnsw  30 %  3 min 30 s left',
+      'Indexing    3 of 40 batches (7 %)  docs.hnsw  30 %  3 min 30 s left',
     );
   });
 });

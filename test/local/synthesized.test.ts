@@ -30,10 +30,10 @@ type Answers = Record<string, (event: Event) => unknown>;
 
 async function migrate(context: TestContext, answers: Answers, plan: Partial<PlanStepOutput> = {}) {
   const store = await testStore(context);
-  const shards = Array.from({ length: SHARDS }, (_, number) => ({ ...ITEM, number }));
+  const shards = Array.from({ length: SHARDS }, (_, number) => ({ items: [{ ...ITEM, number }] }));
   await store.writeText('shards.json', JSON.stringify(shards));
   await store.writeText('unfinished.json', JSON.stringify(shards.slice(3)));
-  await store.writeText('collections.json', JSON.stringify([ITEM]));
+  await store.writeText('collections.json', JSON.stringify([{ items: [ITEM] }]));
   const calls: Call[] = [];
   const all: Answers = {
     plan: () => ({
@@ -42,7 +42,7 @@ async function migrate(context: TestContext, answers: Answers, plan: Partial<Pla
       ...plan,
     }),
     'choose-import-profile': () => ({ run: 'r', batches: [], restore: [] }),
-    'export-shard': (event) => ({ ...event, manifestKey: 'm' }),
+    'export-shard': exported,
     'find-unfinished-shards': () => ({ unfinished: 0, unfinishedKey: 'unfinished.json' }),
     'start-index-build': (event) => ({ ...event, state: 'valid', waitSeconds: 0 }),
     'write-report': () => ({ htmlKey: 'runs/r/report.html' }),
@@ -75,6 +75,10 @@ async function migrate(context: TestContext, answers: Answers, plan: Partial<Pla
   return { end: await ended, calls, states };
 }
 
+const exported = ({ items }: Event) => ({
+  items: items.map((item: object) => ({ ...item, manifestKey: 'm' })),
+});
+
 /** No wait lasts: the store's files are real, and a clock that jumps would jump over reading them. */
 class WaitFreeClock extends TestClock {
   override async sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
@@ -104,19 +108,21 @@ describe('The synthesized state machine', () => {
     assert.deepEqual(calls[0]?.event, { execution: 'execution-1', input: { collections: ['docs'] } });
     const imports = calls.filter(({ step }) => step === 'import-shard').map(({ event }) => event);
     assert.equal(imports.length, SHARDS);
-    assert.deepEqual(Object.keys(imports[0]!), ['run', 'schema', 'collection', 'number', 'manifestKey']);
+    for (const { items } of imports)
+      assert.deepEqual(Object.keys(items[0]), ['run', 'schema', 'collection', 'number', 'manifestKey']);
   });
 
   it('tells every step of which run, collection and shard it works, for its log and its trace', async (context) => {
     const { calls } = await migrate(context, {});
     for (const step of ['export-shard', 'import-shard'])
       assert.deepEqual(
-        calls.filter((call) => call.step === step).map(({ event }) => aboutOf(event).shard),
+        calls.filter((call) => call.step === step).map(({ event }) => aboutOf(event.items[0]).shard),
         Array.from({ length: SHARDS }, (_, number) => number),
       );
     const wholeRun = ['plan', 'prepare-database', 'find-unfinished-shards', 'publish', 'write-report'];
     for (const { step, event } of calls) {
-      const { shard, ...about } = aboutOf(event);
+      // Of a batch each item is a step of its own.
+      const { shard, ...about } = aboutOf(event.items?.[0] ?? event);
       assert.deepEqual(
         about,
         step === 'plan' ? { run: 'execution-1' } : wholeRun.includes(step) ? { run: 'r' } : ITEM,
@@ -128,8 +134,8 @@ describe('The synthesized state machine', () => {
     let asked = 0;
     const { end, calls, states } = await migrate(context, {
       'export-shard': (event) => {
-        if (asked === 0 && event.number >= 3) throw new StateFailure('SourceChanged', 'moved');
-        return { ...event, manifestKey: 'm' };
+        if (asked === 0 && event.items[0].number >= 3) throw new StateFailure('SourceChanged', 'moved');
+        return exported(event);
       },
       'find-unfinished-shards': () => ({
         unfinished: asked++ === 0 ? 2 : 0,
@@ -161,7 +167,7 @@ describe('The synthesized state machine', () => {
     let kills = 0;
     const killed = await migrate(context, {
       'import-shard': (event) => {
-        if (event.number === 2 && kills++ < 2) throw new StateFailure('Runtime.ExitError', 'killed');
+        if (event.items[0].number === 2 && kills++ < 2) throw new StateFailure('Runtime.ExitError', 'killed');
         return event;
       },
     });

@@ -60,6 +60,8 @@ describe('an estate of small collections', () => {
     const id = await collectionId(chroma.url, userCollection(Math.floor(COLLECTIONS / 2)));
     const place = { chroma: chroma.url, collectionId: id, target: postgres.url, schema: some.schema };
     assert.equal(await assertArrived(place), RECORDS);
-    context.diagnostic(`${JSON.stringify(json.seconds)} ${((json.seconds.total / COLLECTIONS) * 1000).toFixed(0)} ms a collection`);
+    context.diagnostic(
+      `${JSON.stringify(json.seconds)} ${((json.seconds.total / COLLECTIONS) * 1000).toFixed(0)} ms a collection`,
+    );
   });
 });

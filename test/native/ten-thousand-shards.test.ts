@@ -32,9 +32,9 @@ async function runShards(assembly: Assembly, count: number): Promise<Measured> {
   const store = await openStore(await temporaryFolder('ten-thousand-'));
   await store.writeText(
     'shards.json',
-    JSON.stringify(Array.from({ length: count }, (_, at) => shardAt(at, count))),
+    JSON.stringify(Array.from({ length: count }, (_, at) => ({ items: [shardAt(at, count)] }))),
   );
-  await store.writeText('collections.json', JSON.stringify([{ run: 'idle', schema: 'docs' }]));
+  await store.writeText('collections.json', JSON.stringify([{ items: [{ run: 'idle', schema: 'docs' }] }]));
   const progress = new Progress();
   progress.log({ message: 'planned', records: count * RECORDS_A_SHARD, collections: 1 }, Date.now());
   const shown: number[] = [];
@@ -143,7 +143,7 @@ describe('ten thousand shards', () => {
     const assembly = await idleAssembly();
     const store = await openStore(await temporaryFolder('ten-thousand-'));
     const huge = { ...shardAt(0, 1), collection: 'c'.repeat(PAYLOAD_BYTES) };
-    await store.writeText('shards.json', JSON.stringify([huge, shardAt(1, 2)]));
+    await store.writeText('shards.json', JSON.stringify([{ items: [huge] }, { items: [shardAt(1, 2)] }]));
     await store.writeText('collections.json', '[]');
     const ends: (string | undefined)[] = [];
     await runExecution({
