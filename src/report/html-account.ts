@@ -1,4 +1,5 @@
 import { type Account, accountsByUrgency, type Totals } from './account.ts';
+import { delta } from './html-delta.ts';
 import { type Content, clip, html, type Markup } from './html-markup.ts';
 import { count, counted, NOT_KNOWN } from './html-numbers.ts';
 import { longTable } from './html-table.ts';
@@ -9,7 +10,7 @@ export function account(report: RunReport, totals: Totals): Markup {
   const accounts = accountsByUrgency(report);
   return html`<section aria-labelledby="account"><h2 id="account">Did it work?</h2>
 <p>${summary(report, totals)}</p>
-${accounts.length > 0 && accountTable(accounts, totals)}</section>
+${accounts.length > 0 && accountTable(accounts, totals)}${delta(report)}</section>
 `;
 }
 

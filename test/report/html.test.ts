@@ -3,7 +3,7 @@ import test from 'node:test';
 import { renderReportHtml } from '../../src/report/html.ts';
 import type { RunReport } from '../../src/report/report.ts';
 import { bodyText, parsePage } from './page.ts';
-import { emptyReport, hugeReport, interruptedReport, sampleReport } from './sample.ts';
+import { deltaReport, emptyReport, hugeReport, interruptedReport, sampleReport } from './sample.ts';
 
 const REPORTS: Record<string, () => RunReport> = {
   'a full run': sampleReport,
@@ -11,6 +11,7 @@ const REPORTS: Record<string, () => RunReport> = {
   'a run without a collection': () => emptyReport({ status: 'succeeded', error: null }),
   'a run that stopped amid the shards': interruptedReport,
   'many shards': () => hugeReport(3, 50),
+  'a delta pass': () => deltaReport(true),
 };
 
 for (const [name, build] of Object.entries(REPORTS)) {
@@ -201,4 +202,24 @@ test('a collection that differs is not lost among 10,000 that are equal', () => 
   const text = bodyText(renderReportHtml(report));
   assert.match(text, /tenant-7777.{0,200}Not equal/);
   assert.match(text, /9,999 collections equal on both sides, 1 collection that differ/);
+});
+
+test('a delta pass: what was added, changed and deleted in each collection stands below the account', () => {
+  const [first, ...others] = sampleReport().collections;
+  const page = bodyText(renderReportHtml(deltaReport(false)));
+  assert.ok(page.indexOf('What had changed') > page.indexOf('Did it work?'));
+  assert.match(
+    page,
+    new RegExp(
+      `${first!.plan.collection}.*12,000.*2\\s*new-1, new-2.*4\\s*record-1, record-2, record-3, ….*1\\s*gone`,
+      's',
+    ),
+  );
+  assert.match(page, /taken over, deleted ones kept/);
+  assert.match(
+    page,
+    new RegExp(`${others.length} collections? had not changed, and nothing of them was written`),
+  );
+  assert.doesNotMatch(bodyText(renderReportHtml(deltaReport(true))), /deleted ones kept/);
+  assert.doesNotMatch(bodyText(renderReportHtml(sampleReport())), /What had changed/);
 });

@@ -356,3 +356,22 @@ export function hugeReport(collections: number, shardsEach: number): RunReport {
     seconds: { total: 5200, export: 5000, import: 4900, index: 60, verify: 80 },
   });
 }
+
+/** Of a run that brought live tables up to date: the first collection had changed, the others had not. */
+export function deltaReport(deleted: boolean): RunReport {
+  const report = sampleReport();
+  const none = { count: 0, ids: [] };
+  const same = { added: none, changed: none, missing: none, deleted, kept: 0 };
+  const differing = {
+    added: { count: 2, ids: ['new-1', 'new-2'] },
+    changed: { count: 4, ids: ['record-1', 'record-2', 'record-3', 'record-4'] },
+    missing: { count: 1, ids: ['gone'] },
+  };
+  return {
+    ...report,
+    collections: report.collections.map((one, at) => ({
+      ...one,
+      delta: at === 0 ? { ...same, ...differing, unchanged: 12_000 } : { ...same, unchanged: one.loaded },
+    })),
+  };
+}
