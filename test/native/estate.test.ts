@@ -71,8 +71,6 @@ describe('an estate of small collections', () => {
     assert.deepEqual([read, loaded, unexplained], [COLLECTIONS * RECORDS, COLLECTIONS * RECORDS, 0]);
     const check = await runCommand(['verify', '--certificate', file, '--target', postgres.url]);
     assert.equal(check.code, 0, check.stdout + check.stderr);
-    context.diagnostic(
-      `${JSON.stringify(json.seconds)} ${((json.seconds.total / COLLECTIONS) * 1000).toFixed(0)} ms a collection`,
-    );
+    context.diagnostic(`${((json.seconds.total / COLLECTIONS) * 1000).toFixed(0)} ms a collection`);
   });
 });
