@@ -1,6 +1,5 @@
 /** What cannot arrive as it is: each row of the table in docs/awkward-data.md, under each policy. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
@@ -10,6 +9,7 @@ import { keys } from '../../src/store/keys.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { createCollection, sendText } from '../fixtures/chroma-api.ts';
 import { runCommand } from '../fixtures/command-line.ts';
+import { documentedSql } from '../fixtures/documented-sql.ts';
 import { type FailingProxy, startFailingProxy } from '../fixtures/failing-proxy.ts';
 import { reportInProcess } from '../fixtures/migrate-in-process.ts';
 import {
@@ -278,11 +278,3 @@ describe('data that cannot arrive as they are', {
     assertSameRecords(await recordsOfPostgres(postgres.url, 'zeros'), await recordsOfChroma(chroma.url, id));
   });
 });
-
-/** The SQL block of docs/awkward-data.md that begins with this comment, for another schema than its example's. */
-async function documentedSql(comment: string, schema: string): Promise<string> {
-  const text = await readFile(new URL('../../docs/awkward-data.md', import.meta.url), 'utf8');
-  const block = text.split('```sql\n').find((one) => one.startsWith(comment));
-  assert.ok(block, `docs/awkward-data.md has no SQL "${comment}"`);
-  return block.split('```')[0]!.replaceAll('docs', schema);
-}

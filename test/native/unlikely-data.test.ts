@@ -1,15 +1,21 @@
 /**
  * What the servers at hand do not take, and others may hold: lone surrogates, vectors that are missing or of another
- * dimension, numbers beyond numeric. A server of a few lines sends them; each policy is kept.
+ * dimension, numbers beyond numeric, sparse vectors. A server of a few lines sends them; each policy is kept.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import pg from 'pg';
 import type { RejectPolicy, RejectReason } from '../../src/contract.ts';
 import { startServer, type TestServer } from '../command-line/servers.ts';
+import { documentedSql } from '../fixtures/documented-sql.ts';
 import { reportInProcess } from '../fixtures/migrate-in-process.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
 import { psql } from '../fixtures/psql.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
+
+/** As Chroma Cloud writes it; the servers at hand refuse it (1.0.0: 422, 1.5.9: 501). */
+const SPARSE =
+  '{"bm25":{"#type":"sparse_vector","indices":[0,7,29999],"values":[0.5,-1.0,1e-7],"tokens":["a","b","ä"]}}';
 
 /** A record's members in JSON text, and why it cannot arrive; null if it can. */
 const RECORDS: Record<string, [string, string, string, string, RejectReason | null]> = {
@@ -22,6 +28,7 @@ const RECORDS: Record<string, [string, string, string, string, RejectReason | nu
   long: ['[1,2,3,4]', '"text"', '{}', 'null', 'wrong-dimension'],
   null: ['[1,null,3]', '"text"', '{}', 'null', 'embedding-not-finite'],
   number: ['[1,2,3]', '"text"', '{"n":1e20000}', 'null', 'metadata-too-large'],
+  sparse: ['[1,1,1]', 'null', SPARSE, 'null', null],
   last: ['[3,2,1]', '""', '{}', '"x"', null],
 };
 const IDS = Object.keys(RECORDS);
@@ -33,7 +40,7 @@ function answer(path: string, body: { offset?: number; limit?: number; ids?: str
   if (path.endsWith('/databases')) return '[{"name":"default_database"}]';
   if (path.endsWith('/collections')) return `[{"id":"${COLLECTION}","name":"docs","dimension":3}]`;
   if (path.endsWith('/count')) return String(IDS.length);
-  if (path.endsWith('/query')) return '{"ids":[["sound"]],"distances":[[0.0]]}';
+  if (path.endsWith('/query')) return '{"ids":[[]],"distances":[[]]}';
   const { offset = 0, limit = IDS.length } = body;
   const ids = body.ids ?? IDS.slice(offset, offset + limit);
   const column = (member: 0 | 1 | 2 | 3) => ids.map((id) => RECORDS[id]![member]);
@@ -84,10 +91,16 @@ describe('data that no server at hand takes', {
     assert.deepEqual(
       await psql(
         postgres.url,
-        'select source_id, content, metadata, uri from docs.documents order by uri nulls first',
+        'select source_id, content, metadata, uri from docs.documents order by uri nulls first, source_id',
       ),
       [
         ['sound', '\u{1f600}', '{"n": 1.0}', null],
+        [
+          'sparse',
+          null,
+          '{"bm25": {"#type": "sparse_vector", "tokens": ["a", "b", "ä"], "values": [0.5, -1.0, 0.0000001], "indices": [0, 7, 29999]}}',
+          null,
+        ],
         ['last', '', '{}', 'x'],
       ],
     );
@@ -100,5 +113,25 @@ describe('data that no server at hand takes', {
         `{"id":"${id}","document":${document},"metadata":${metadata},"uri":${uri},"embedding":${embedding}}`,
       );
     }
+  });
+
+  it('becomes a sparsevec column by the SQL of the documentation, if it is a sparse vector', async () => {
+    const client = new pg.Client(postgres.url);
+    await client.connect();
+    await client.query(await documentedSql('-- a sparse vector as a column', 'docs'));
+    await client.query(
+      `insert into docs.documents (id, source_id, metadata) values (gen_random_uuid(), 'later', $1)`,
+      [SPARSE.replace('[0,7,29999]', '[5,1,0]')],
+    );
+    await client.end();
+    assert.deepEqual(
+      await psql(postgres.url, 'select source_id, bm25 from docs.documents order by source_id'),
+      [
+        ['last', null],
+        ['later', '{1:1e-07,2:-1,6:0.5}/30522'],
+        ['sound', null],
+        ['sparse', '{1:0.5,8:-1,30000:1e-07}/30522'],
+      ],
+    );
   });
 });
