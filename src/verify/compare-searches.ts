@@ -34,7 +34,13 @@ const DISTANCES: Record<
   { operator: string; chroma: (distance: string) => string; magnitude: string }
 > = {
   l2: { operator: '<->', chroma: (distance) => `${distance} * ${distance}`, magnitude: '0' },
-  cosine: { operator: '<=>', chroma: (distance) => distance, magnitude: '0' },
+  // Both take vectors for shorter than they are whose squares are below what a float32 tells apart (1.2e-38), each in
+  // its own way: such a distance is compared with nothing.
+  cosine: {
+    operator: '<=>',
+    chroma: (distance) => distance,
+    magnitude: `case when least(vector_norm(embedding), vector_norm($1::vector)) < 1e-16 then 'NaN' else 0::float8 end`,
+  },
   // Products of long vectors cancel each other out: what is left of their sum says nothing of its rounding.
   ip: {
     operator: '<#>',
