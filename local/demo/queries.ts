@@ -20,7 +20,8 @@ export const DEMO_QUERIES: readonly DemoQuery[] = [
     expected: 'src/publish/publish.ts',
   },
   {
-    question: 'How is the name of a collection turned into the name of a schema?',
+    question:
+      'Which plain lowercase identifier, a safe form of its own name, does a collection get as its schema?',
     schema: 'source_code',
     dimension: sourceCode.dimension,
     expected: 'src/plan/schema-name.ts',

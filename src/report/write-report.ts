@@ -223,7 +223,7 @@ function outsideOfIndexes({ plan, verification, indexes }: CollectionReport): st
     ? missing
     : [
         ...missing,
-        `${zeros} records of collection "${collection}" have zero vectors: they are in the table, and a cosine index does not hold them, so no search through it finds them.`,
+        `${zeros} ${zeros === 1 ? 'record' : 'records'} of collection "${collection}" with a zero vector: in the table, but not in a cosine index, so that no search through it finds them.`,
       ];
 }
 

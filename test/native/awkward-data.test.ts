@@ -274,7 +274,7 @@ describe('data that cannot arrive as they are', {
     await add(id, '"ids": ["zero", "minus", "one"], "embeddings": [[0, 0, 0], [-0.0, 0, 0], [0, 1, 0]]');
     const report = await migrate('zeros', 'zeros', {});
     assert.equal(report.status, 'succeeded', JSON.stringify(report.error));
-    assert.match(report.warnings.join('\n'), /2 records of collection "zeros" have zero vectors/);
+    assert.match(report.warnings.join('\n'), /2 records of collection "zeros" with a zero vector/);
     assertSameRecords(await recordsOfPostgres(postgres.url, 'zeros'), await recordsOfChroma(chroma.url, id));
   });
 });
