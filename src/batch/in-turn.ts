@@ -43,7 +43,8 @@ function ofBatch<Item>(
   const { error } = PASSING.includes(last.error.name) ? last : failures[0]!;
   const names = failures.slice(0, NAMED).map(({ item }) => nameOf(item));
   const more = failures.length > NAMED ? `, and ${failures.length - NAMED} more` : '';
-  const said = new Error(`${error.message} (of a batch of ${items}: ${names.join(', ')}${more})`, {
+  const sentence = error.message.replace(/\.$/, '');
+  const said = new Error(`${sentence} (of a batch of ${items}: ${names.join(', ')}${more}).`, {
     cause: error,
   });
   // The state machine knows errors by their names.

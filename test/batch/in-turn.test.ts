@@ -29,7 +29,7 @@ describe('the items of a batch', () => {
     const { done, result } = await go({ b: wrong, d: new VerificationFailed('Another one.') });
     assert.deepEqual(done, ['a', 'c']);
     assert.ok(result instanceof Error);
-    assert.equal(result.message, 'A record is missing. (of a batch of 4: collection "b", collection "d")');
+    assert.equal(result.message, 'A record is missing (of a batch of 4: collection "b", collection "d").');
     // By which the state machine knows whether to try again.
     assert.equal(result.name, VerificationFailed.errorName);
   });
@@ -44,7 +44,7 @@ describe('the items of a batch', () => {
     assert.equal(result.name, SourceUnavailable.errorName);
     assert.match(
       result.message,
-      /^Chroma does not answer\. \(of a batch of 4: collection "b", collection "c"\)$/,
+      /^Chroma does not answer \(of a batch of 4: collection "b", collection "c"\)\.$/,
     );
   });
 

@@ -15,9 +15,9 @@ import { assertArrived } from '../fixtures/oracle.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
-/** 64 dimensions of 4 bytes: 256 records a shard, so three of them. */
+/** Few enough for shards of 128 KiB that each is a batch of its own: up to four are. */
 const RECORDS = 600;
-/** The shard that is bent. */
+/** The shard that is bent, and its batch. */
 const NUMBER = '1';
 
 /** Changes a byte in the middle, where every object has some that matter. */
@@ -64,7 +64,7 @@ describe('a shard whose objects are bent between its export and its import', () 
     const execution = new LocalExecution({
       assembly: readAssembly(fileURLToPath(new URL('../../dist/assembly', import.meta.url))),
       ...{ name: run, store, onEvent, rds: { call: async () => ({}) } },
-      input: { run, shardBytes: 64 * 1024, concurrency: 1 },
+      input: { run, shardBytes: 128 * 1024, concurrency: 1 },
       environment: {
         ...{ STORE_URL: store.url, CHROMA_URL: chroma.url, DATABASE_URL: postgres.url },
         DATABASE_CA_FILE: '',

@@ -34,7 +34,7 @@ const ELSEWHERE: readonly (readonly [RegExp, by: string])[] = [
   // The first goes on for hours: a landing runs it with a hundred faults. The second is of a failure that is no more.
   [/^npm run faults -- --(count|seed) /, '.ci/run'],
   // Takes an hour and writes the README's figures; its measurements are tested in short.
-  [/^npm run bench$/, 'bench/run.ts'],
+  [/^npm run bench( -- --only \w+)?$/, 'bench/run.ts'],
   // Only an account has these; the template that they deploy is synthesized and checked.
   [/^npx cdk (bootstrap|deploy|destroy)\b/, 'test/lib/stack.test.ts'],
   [/^(aws |export STACK=|output\(\) )/, 'docs/aws-acceptance.md'],
