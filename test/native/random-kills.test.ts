@@ -23,8 +23,11 @@ const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 
 /** 256 records of 64 dimensions a shard, so forty shards: a run outlasts some twenty kills. */
 const RECORDS = 10_240;
+/** Two children at a time, four batches for each. */
+const BATCHES = 8;
+const SHARDS_A_BATCH = 40 / BATCHES;
 /** A shard's import takes some 20 to 60 ms, and 200 more where its function has to start. */
-const MOST_MILLISECONDS = 300;
+const MOST_MILLISECONDS = 500;
 
 describe('an import that is killed at random moments', () => {
   let chroma: TestChroma;
@@ -62,11 +65,12 @@ describe('an import that is killed at random moments', () => {
       };
       let finished = new Map<string, string>();
       while (killed < KILLS) {
-        // Those that are in are passed by; then one to four shards further.
+        // Batches that are in are passed by; then the first that is not, or the next.
+        const whole = Math.floor(finished.size / SHARDS_A_BATCH);
         const kill = {
           type: 'state-entered' as const,
           state: 'ImportShard',
-          visit: finished.size + 1 + Math.floor(random() * 4),
+          visit: Math.min(BATCHES, whole + 1 + Math.floor(random() * 2)),
           afterMilliseconds: random() * MOST_MILLISECONDS,
         };
         // It has come to its end before the moment.
