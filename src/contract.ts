@@ -121,6 +121,8 @@ export interface CollectionPlan {
   /** Records at the time of the plan: ids that were listed. */
   records: number;
   shards: number;
+  /** Of the shards' lists of ids ({@link hashOfLists}); absent where none were stored. */
+  idsHash?: string;
   /** Estimated bytes of the shards in the store. */
   bytes: number;
   hnsw: HnswSettings;

@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import type { RecordSource } from '../chroma/record-source.ts';
 import type { CollectionPlan, MigrationInput, Plan, ShardItem } from '../contract.ts';
 import { DimensionTooLarge } from '../errors.ts';
-import { writeShardIds } from '../shard/shard-ids.ts';
+import { hashOfLists, writeShardIds } from '../shard/shard-ids.ts';
 import type { ShardStore } from '../store/store.ts';
 import { collectionSettings } from './collection-settings.ts';
 import { cutShards, pageSize, type ShardCut, shardRecords, storedRecordBytes } from './cut-shards.ts';
@@ -93,6 +93,7 @@ async function planCollection(
   const plan: CollectionPlan = {
     ...{ tenant, database, collection: name, collectionId, schema, dimension },
     ...{ records, shards: cuts.length, profile, indexMethod: options.index },
+    ...(store && { idsHash: hashOfLists(cuts.map(({ idsHash }) => idsHash)) }),
     layout: options.layout,
     bytes: records * storedRecordBytes(dimension ?? 0, profile),
     ...collectionSettings(collection),

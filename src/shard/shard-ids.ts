@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { StoreRefused } from '../errors.ts';
+import { textHash } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 
@@ -25,6 +25,11 @@ export class ShardIds {
 
   get length(): number {
     return this.#ends.length;
+  }
+
+  /** SHA-256 (hex) of the stored lines. */
+  get hash(): string {
+    return textHash(this.#lines);
   }
 
   /** JSON text of the id at this place. */
@@ -59,10 +64,11 @@ export async function writeShardIds(
 ): Promise<string> {
   const lines = ids.map((id) => `${id.toString('utf8')}\n`).join('');
   await store.writeText(keys.ids(run, schema, number), lines);
-  return hashOf(lines);
+  return textHash(lines);
 }
 
-const hashOf = (lines: string) => createHash('sha256').update(lines).digest('hex');
+/** Of all lists of a collection, in the order of its shards. */
+export const hashOfLists = (hashes: readonly string[]): string => textHash(hashes.join());
 
 /** @throws StoreRefused if the store has lost them, or they are not those that were listed */
 export async function readShardIds(
@@ -72,7 +78,7 @@ export async function readShardIds(
   const key = keys.ids(run, schema, number);
   const lines = await store.readText(key);
   if (lines === null) throw new StoreRefused(`The store ${store.url} has lost ${key}: start a new run.`);
-  if (idsHash !== undefined && hashOf(lines) !== idsHash)
+  if (idsHash !== undefined && textHash(lines) !== idsHash)
     throw new StoreRefused(`The store's ${store.urlOf(key)} is not what was written: start a new run.`);
   return new ShardIds(Buffer.from(lines));
 }

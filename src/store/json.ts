@@ -21,7 +21,7 @@ export async function readJson<T>(
 }
 
 /** SHA-256 in hex. */
-export const textHash = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const textHash = (text: string | Buffer): string => createHash('sha256').update(text).digest('hex');
 
 /**
  * An object's JSON with a hash of itself, `seal`, by which {@link unsealed} knows it: a bit that falls over in a number

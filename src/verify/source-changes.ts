@@ -1,7 +1,9 @@
 import type { RecordSource } from '../chroma/record-source.ts';
 import type { CollectionPlan } from '../contract.ts';
+import { StoreRefused } from '../errors.ts';
 import { listIds } from '../plan/list-ids.ts';
-import { readShardIds } from '../shard/shard-ids.ts';
+import { hashOfLists, readShardIds } from '../shard/shard-ids.ts';
+import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 
 /** Ids of each kind that are listed; the count is of all. */
@@ -65,9 +67,19 @@ export async function findSourceChanges(
 async function* plannedIds(
   store: ShardStore,
   run: string,
-  { schema, shards }: CollectionPlan,
+  { schema, shards, idsHash }: CollectionPlan,
 ): AsyncGenerator<Buffer, undefined> {
-  for (let number = 0; number < shards; number++) yield* await readShardIds(store, { run, schema, number });
+  const hashes: string[] = [];
+  for (let number = 0; number < shards; number++) {
+    const ids = await readShardIds(store, { run, schema, number });
+    hashes.push(ids.hash);
+    yield* ids;
+  }
+  // Before anything is said of them: a bit that fell over would be a record deleted and another added.
+  if (idsHash !== undefined && hashOfLists(hashes) !== idsHash)
+    throw new StoreRefused(
+      `The store's lists of ids beside ${store.urlOf(keys.ids(run, schema, 0))} are not what was written: start a new run.`,
+    );
 }
 
 /** Those of `all` that are among the others too, and those that are not. */

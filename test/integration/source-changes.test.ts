@@ -1,10 +1,15 @@
 /** Somebody writes to Chroma while a run reads it: between its plan and its export, or before it verifies. */
 import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ChromaSource } from '../../src/chroma/chroma-source.ts';
+import { StoreRefused } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
+import { requirePlan } from '../../src/plan/plan-file.ts';
 import { planStep } from '../../src/plan/store-plan.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import { findSourceChanges } from '../../src/verify/source-changes.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { addRecords, deleteRecords, updateRecords } from '../fixtures/chroma-api.ts';
 import { type RunJson, runJsonCommand } from '../fixtures/command-line.ts';
@@ -46,6 +51,29 @@ describe('a run whose source changes', () => {
     const expected = await recordsOfChroma(chroma.url, id);
     expected.delete('new');
     assertSameRecords(await recordsOfPostgres(postgres.url, 'shifted'), expected);
+  });
+
+  it('believes no list of ids of which a bit fell over', async () => {
+    const { store } = await planned('bent');
+    const [list] = (await readdir(store, { recursive: true })).filter((name) =>
+      name.endsWith('000001/ids.jsonl'),
+    );
+    const path = join(store, list as string);
+    const bytes = await readFile(path);
+    bytes[3]! ^= 1;
+    await writeFile(path, bytes);
+    const shards = await openStore(store);
+    const [collection] = (await requirePlan(shards, 'bent')).collections;
+    const chromaSource = new ChromaSource({ url: chroma.url });
+    try {
+      await assert.rejects(findSourceChanges(chromaSource, shards, 'bent', collection!), (error) => {
+        assert.ok(error instanceof StoreRefused);
+        assert.match(error.message, /lists of ids beside .+ are not what was written: start a new run\.$/);
+        return true;
+      });
+    } finally {
+      await chromaSource.close();
+    }
   });
 
   it('publishes an empty collection when all that was planned is deleted', async () => {
