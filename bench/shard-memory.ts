@@ -6,7 +6,7 @@ import { Environment } from '../local/lambda/environment.ts';
 import { environmentVariables } from '../local/lambda/environment-variables.ts';
 import type { LambdaDefinition } from '../local/lambda/lambda-definition.ts';
 import type { Json } from '../local/state-machine/json.ts';
-import type { ExportShardOutput } from '../src/contract.ts';
+import type { Batch, ExportShardOutput } from '../src/contract.ts';
 import { silentLog } from '../src/log.ts';
 import { incomingSchema } from '../src/postgres/collection-schema.ts';
 import { prepareDatabase } from '../src/postgres/prepare-database.ts';
@@ -54,10 +54,15 @@ async function moveShard(setting: Setting, definitions: Definitions, collection:
   const run = `memory-${collection.records}`;
   const { plan, shard } = await planOneShard(setting, run, collection);
   await prepareDatabase(setting.database, plan, silentLog);
-  const exported = await invokeFresh(definitions.ExportShard, setting, shard as unknown as Json);
-  const { number, schema, collection: name, manifestKey } = exported.answer as unknown as ExportShardOutput;
+  const exported = await invokeFresh(definitions.ExportShard, setting, { items: [shard] } as unknown as Json);
+  const {
+    number,
+    schema,
+    collection: name,
+    manifestKey,
+  } = (exported.answer as unknown as Batch<ExportShardOutput>).items[0] as ExportShardOutput;
   const event = { run, schema, collection: name, number, manifestKey };
-  const imported = await invokeFresh(definitions.ImportShard, setting, event);
+  const imported = await invokeFresh(definitions.ImportShard, setting, { items: [event] });
   await setting.database.withClient('bench', (client) =>
     client.query(`drop schema ${pg.escapeIdentifier(incomingSchema(schema))} cascade`),
   );
