@@ -16,7 +16,6 @@ import { type Collection, planOneShard, type Setting } from './setting.ts';
 import { runTogether, startShardWorker } from './shard-worker.ts';
 
 const CONNECTIONS = [1, 2, 4];
-const ROUNDS = 3;
 /** Enough for a steady rate of what is ten times slower. */
 const INSERTED_RECORDS = 2_000;
 
@@ -78,26 +77,23 @@ async function measureConnections(
     const records = connections === 1 ? await scriptRecords(setting, shard) : null;
     const never: Way = async () => Number.POSITIVE_INFINITY;
     const shards = await Promise.all(of((number) => shardLike(setting, finished, number)));
-    const seconds = await inTurns(
-      {
-        imported: intoEmpty(() =>
-          runTogether(
-            importers,
-            shards.map((one) => ({ way: 'import', shard: one })),
-          ),
+    const seconds = await inTurns({
+      imported: intoEmpty(() =>
+        runTogether(
+          importers,
+          shards.map((one) => ({ way: 'import', shard: one })),
         ),
-        copied: intoEmpty(atOnce((place) => limits[place]!.load())),
-        sent: intoEmpty(() =>
-          runTogether(
-            senders,
-            of(() => ({ way: 'ready', schema, manifest })),
-          ),
+      ),
+      copied: intoEmpty(atOnce((place) => limits[place]!.load())),
+      sent: intoEmpty(() =>
+        runTogether(
+          senders,
+          of(() => ({ way: 'ready', schema, manifest })),
         ),
-        psql: psql ? intoEmpty(atOnce(psql)) : never,
-        inserted: records ? intoEmpty(() => secondsOf(() => insertRows(client, schema, records))) : never,
-      },
-      ROUNDS,
-    );
+      ),
+      psql: psql ? intoEmpty(atOnce(psql)) : never,
+      inserted: records ? intoEmpty(() => secondsOf(() => insertRows(client, schema, records))) : never,
+    });
     return figuresOf(finished, connections, limits[0]!.words, {
       ...seconds,
       inserted: records ? (seconds.inserted / records.length) * shard.records : null,
