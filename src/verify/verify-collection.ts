@@ -12,11 +12,13 @@ import { stageUpdate } from '../delta/stage-update.ts';
 import { StoreRefused, VerificationFailed } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { requireCollectionPlan } from '../plan/plan-file.ts';
+import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { collectionChecksum, countZeroVectors, guideColumnMismatches } from '../postgres/digest.ts';
 import type { Layout } from '../postgres/layouts/layout.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { forgetVerified, type LoadedShard, recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
+import { requireOwned } from '../postgres/schema-owners.ts';
 import { type RepairedRow, repairedRows } from '../repair/ledger.ts';
 import { accountOfShards } from '../shard/shard-account.ts';
 import { readJson } from '../store/json.ts';
@@ -63,7 +65,7 @@ export interface ExpectedRows {
  * Verifies the incoming tables of one collection against what the exporter read and what Chroma answers,
  * stores the finding and notes success in the ledger.
  *
- * @throws VerificationFailed naming what differs
+ * @throws VerificationFailed naming what differs @throws RunSuperseded
  */
 export async function verifyCollection(
   context: VerifyContext,
@@ -77,7 +79,11 @@ export async function verifyCollection(
     update.updatesLive && !update.published ? await stageUpdate(context, plan, found) : found;
   await context.store.writeText(keys.verification(run, schema), `${JSON.stringify(verification, null, 2)}\n`);
   if (!verification.verified) {
-    await context.database.withKeptClient(`verify ${run}`, (client) => forgetVerified(client, run, schema));
+    await context.database.withKeptClient(`verify ${run}`, async (client) => {
+      await forgetVerified(client, run, schema);
+      // Tables that another run has taken over meanwhile are not this one's to judge.
+      if (target === incomingSchema(schema)) await requireOwned(client, run, [schema]);
+    });
     throw verificationFailed([verification]);
   }
   const { checksum, records, searches } = verification;
