@@ -249,7 +249,7 @@ describe('files', () => {
     const command = [...args, '--store', path('store'), '--take-over', '--shard-bytes', '64KB'];
     const stopped = startCommand(command);
     stopped.process.stderr?.on('data', (said) => {
-      if (/Importing/.test(said)) stopped.process.kill('SIGINT');
+      if (/^(Exporting|Importing)/m.test(said)) stopped.process.kill('SIGINT');
     });
     const { code, stderr } = await stopped.finished;
     assert.equal(code, 1, stderr);
