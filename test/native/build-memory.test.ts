@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { buildResources } from '../../src/index-build/build-memory.ts';
 import { collectionSchema } from '../../src/postgres/collection-schema.ts';
+import { readRunLedger } from '../../src/postgres/ledger.ts';
 import {
   collectionPlan,
+  index,
   load,
   planOf,
   prepare,
@@ -38,21 +40,13 @@ for (const { dimension, m, records } of [
     await prepare(target, planOf(schema, [collection]));
     await load(target, collection);
     const ddl = collectionSchema(collection, `${schema}__incoming`).indexes.at(-1)!.ddl;
-    const noticesAt = (kilobytes: number) =>
-      target.database.withClient('test', async (client) => {
-        const notices: string[] = [];
-        client.on('notice', ({ message }) => notices.push(message!));
-        await client.query(`set maintenance_work_mem = '${kilobytes}kB'; begin`);
-        await client.query(ddl);
-        return notices.filter((notice) => /no longer fits/.test(notice));
-      });
     const { maintenanceKilobytes } = await target.database.withClient('test', async (client) => {
       // Else the server's own setting is more than so small a graph needs.
       await client.query(`set maintenance_work_mem = '1MB'`);
       return buildResources(client, collection, 64 * GIB);
     });
-    assert.deepEqual(await noticesAt(maintenanceKilobytes), []);
-    assert.equal((await noticesAt(Math.floor((maintenanceKilobytes - 2048) / 2))).length, 1);
+    assert.deepEqual(await noticesOf(ddl, maintenanceKilobytes), []);
+    assert.equal((await noticesOf(ddl, Math.floor((maintenanceKilobytes - 2048) / 2))).length, 1);
   });
 
 test('a build takes at most a quarter of the memory, or what the server allows anyway', async () => {
@@ -70,3 +64,38 @@ test('a build takes at most a quarter of the memory, or what the server allows a
         }
   });
 });
+
+test('a graph that outgrows the memory of its build is told beforehand, and no later than it does', async () => {
+  const collection = collectionPlan({ schema: 'spills', dimension: 1000, records: 2500 });
+  const plan = planOf('spills', [collection]);
+  await prepare(target, plan);
+  await load(target, collection);
+  const kilobytes = 8192;
+  const ofDatabase = (setting: string) =>
+    target.rows(`do $$ begin execute format('alter database %I ${setting}', current_database()); end $$`);
+  await ofDatabase(`set maintenance_work_mem = ''${kilobytes}kB''`);
+  try {
+    const options = { ...plan.options, instanceMemoryBytes: 4 * 1024 * kilobytes };
+    assert.equal((await index(target, { ...plan, options })).state, 'valid');
+  } finally {
+    await ofDatabase('reset maintenance_work_mem');
+  }
+  const ledger = await target.database.withClient('test', (client) => readRunLedger(client, 'spills', 0));
+  const told = ledger!.indexBuilds.find(({ index: name }) => name === 'idx_embeddings_vector')!.spillsAfter!;
+  const { ddl } = collectionSchema(collection, 'spills__incoming').indexes.at(-1)!;
+  const [notice] = await noticesOf(ddl, kilobytes);
+  const seen = Number(/after (\d+) tuples/.exec(notice!)![1]);
+  assert.ok(told > 0 && told <= seen, `${told} told, ${seen} seen`);
+});
+
+/** What Postgres says while it makes an index, under another name and for the moment, if its graph does not fit. */
+async function noticesOf(ddl: string, kilobytes: number): Promise<string[]> {
+  return target.database.withClient('test', async (client) => {
+    const notices: string[] = [];
+    client.on('notice', ({ message }) => notices.push(message!));
+    await client.query(`set maintenance_work_mem = '${kilobytes}kB'; begin`);
+    await client.query(ddl.replace(/^create index (\S+)/i, 'create index again_$1'));
+    await client.query('rollback');
+    return notices.filter((notice) => /no longer fits/.test(notice));
+  });
+}
