@@ -5,6 +5,7 @@ import { measureFirstRecord } from './first-record.ts';
 import { measureImportRate } from './import-rate.ts';
 import { measureIndexBuild } from './index-build.ts';
 import { measureMoving } from './moving.ts';
+import { measureProcessMemory } from './process-memory.ts';
 import type { Collection, Setting } from './setting.ts';
 import { measureShardMemory } from './shard-memory.ts';
 import { measureVerification } from './verification.ts';
@@ -15,6 +16,11 @@ export interface Sizes {
   large: Collection;
   /** One shard of so many records as Lambda's memory must not depend on. */
   huge: Collection;
+  /** What every process' memory is measured with, few and many records of each of two dimensions. */
+  fewShort: Collection;
+  manyShort: Collection;
+  fewLong: Collection;
+  manyLong: Collection;
 }
 
 /** What can be measured by itself: `npm run bench -- --only NAME`. */
@@ -110,5 +116,15 @@ besides. Medians of three turns after a warm-up.`,
     note: 'The most physical memory that the bundled function ever had, in a process that has served nothing before.',
     needs: ['large', 'huge'],
     measure: (setting, { large, huge }) => measureShardMemory(setting, large, huge),
+  },
+  {
+    name: 'processes',
+    note: `The most physical memory that each process of a whole \`migrate\` ever had, looked up every 20 ms: the command and its
+runner, and each bundled function, of which the largest counts where several served the same step.`,
+    needs: ['fewShort', 'fewLong', 'manyLong', 'manyShort'],
+    measure: async (setting, { fewShort, manyShort, fewLong, manyLong }) => [
+      ...(await measureProcessMemory(setting, fewShort, manyShort)),
+      ...(await measureProcessMemory(setting, fewLong, manyLong)),
+    ],
   },
 ];

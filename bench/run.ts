@@ -21,11 +21,19 @@ const FULL: Sizes = {
   small: collection(384, 30_000),
   large: collection(1536, 10_000),
   huge: collection(1536, 100_000),
+  fewShort: collection(64, 10_000),
+  manyShort: collection(64, 1_000_000),
+  fewLong: collection(1536, 1_000),
+  manyLong: collection(1536, 50_000),
 };
 const QUICK: Sizes = {
   small: collection(384, 5_000),
   large: collection(1536, 2_000),
   huge: collection(1536, 6_000),
+  fewShort: collection(64, 1_000),
+  manyShort: collection(64, 10_000),
+  fewLong: collection(1536, 500),
+  manyLong: collection(1536, 3_000),
 };
 
 const { quick, only } = parseArgs({
