@@ -28,6 +28,7 @@ export const SQLSTATE = {
   deadlockDetected: '40P01',
   lockNotAvailable: '55P03',
   undefinedTable: '42P01',
+  invalidSchemaName: '3F000',
   undefinedFile: '58P01',
   featureNotSupported: '0A000',
   readOnlyTransaction: '25006',
@@ -111,10 +112,10 @@ export function toMigrationError(error: unknown, where: string, user: string): u
     );
   if (BUSY.has(code))
     return new TargetBusy(`${at} did not get a lock in time (${message}): run again.`, cause);
-  if (code === SQLSTATE.undefinedTable && /__incoming/.test(message))
+  if ((code === SQLSTATE.undefinedTable || code === SQLSTATE.invalidSchemaName) && /__incoming/.test(message))
     // Nobody but the same run, in another execution, takes them away while this one owns them.
     return new TargetBusy(
-      `${at} has no such table any more (${message}), since the run was started twice: run again.`,
+      `${at} has no such tables any more (${message}), since the run was started twice: run again.`,
       cause,
     );
   if (/does not support SSL/i.test(message))

@@ -130,6 +130,8 @@ test("each kind of Postgres' refusals has the name by which the state machine kn
     ['40001', 'could not serialize access', TargetBusy],
     ['40P01', 'deadlock detected', TargetBusy],
     ['55P03', 'canceling statement due to lock timeout', TargetBusy],
+    ['42P01', 'relation "docs__incoming.documents" does not exist', TargetBusy],
+    ['3F000', 'schema "docs__incoming" does not exist', TargetBusy],
     ['53100', 'could not extend file "base/1/2": No space left on device', TargetFull],
     ['58030', 'could not write to file "pg_wal/x": No space left on device', TargetFull],
     ['42704', 'type "vector" does not exist', ExtensionMissing],
