@@ -18,12 +18,10 @@ const LETTER_N = 0x6e;
 const LETTER_U = 0x75;
 const ESCAPE = /^(?:["\\/bfnrt]|u[\dA-Fa-f]{4})$/;
 
-/** Powers of ten that a double holds exactly. */
-const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
-/** 10^15 < 2^53: an integer of so many digits is exact in a double. */
-const EXACT_DIGITS = 15;
 /** Bytes behind a point that are read as digits in one go. */
 const DECIMALS_AT_ONCE = 12;
+/** Integers below it are exact in a double. */
+const EXACT_BELOW = 2 ** 53;
 const FOUR_ZEROS = 0x30303030;
 /** Deeper nesting than this is no metadata but an attack on the stack. */
 const MAX_DEPTH = 100;
@@ -153,11 +151,12 @@ export class Scanner {
   /**
    * Reads one vector to `result.components` from `from` on and returns its dimension.
    *
-   * A number becomes its nearest double, then float32. Up to 15 digits and a power of ten up to 22, one exact
-   * division gives it (W. D. Clinger, "How to read floating point numbers accurately", 1990). What has an
-   * exponent or more digits goes to JSON.parse. This loop sees nine tenths of all bytes that Chroma sends, and
-   * what it costs are branches that the processor cannot foresee: a sign is there or not, a float32 has seven
-   * or eight decimals. So neither is a branch: twelve bytes behind the point are read whatever they hold.
+   * A number becomes its nearest double, then float32. Twelve decimals make it an integer, whose missing ones are
+   * zeros; where that is below 2^53, one division by 10^12 gives the nearest double (W. D. Clinger, "How to read
+   * floating point numbers accurately", 1990). What has an exponent or more digits goes to JSON.parse. This loop sees
+   * nine tenths of all bytes that Chroma sends, and what it costs are branches that the processor cannot foresee: a
+   * sign is there or not, a float32 has seven or eight decimals. So neither is a branch: twelve bytes behind the
+   * point are read whatever they hold.
    */
   #row(result: Embeddings, from: number): number {
     const bytes = this.#bytes;
@@ -187,26 +186,25 @@ export class Scanner {
         digit = bytes[++at]! ^ ZERO;
       }
       const wholeDigits = at - firstDigit;
-      let decimals = 0;
+      let exact = true;
       let size = whole;
       if (bytes[at] === POINT && at < lastDecimals) {
         at++;
         const first = view.getUint32(at, true) ^ FOUR_ZEROS;
         const second = view.getUint32(at + 4, true) ^ FOUR_ZEROS;
         const third = view.getUint32(at + 8, true) ^ FOUR_ZEROS;
-        // Four digits count only if the four before them are digits all.
-        const inFirst = leadingDigits(first);
-        const inSecond = leadingDigits(second) & -(inFirst >>> 2);
-        const inThird = leadingDigits(third) & -(inSecond >>> 2);
-        decimals = inFirst + inSecond + inThird;
-        at += decimals;
-        size = whole * POWERS_OF_TEN[inFirst]! + digitsValue(first, inFirst);
-        size = size * POWERS_OF_TEN[inSecond]! + digitsValue(second, inSecond);
-        size = size * POWERS_OF_TEN[inThird]! + digitsValue(third, inThird);
-        size /= POWERS_OF_TEN[decimals]!;
+        // Four digits count only if the four before them are digits all, and a mask of all is negative.
+        const ofFirst = leadingDigits(first);
+        const ofSecond = leadingDigits(second) & (ofFirst >> 31);
+        const ofThird = leadingDigits(third) & (ofSecond >> 31);
+        at += (96 - Math.clz32(ofFirst) - Math.clz32(ofSecond) - Math.clz32(ofThird)) >> 3;
+        const upper = fourDigits(first & ofFirst) * 10_000 + fourDigits(second & ofSecond);
+        size = (whole * 1e8 + upper) * 1e4 + fourDigits(third & ofThird);
+        exact = size < EXACT_BELOW;
+        size /= 10 ** DECIMALS_AT_ONCE;
       }
       let next = bytes[at];
-      const simple = wholeDigits > 0 && wholeDigits < 10 && wholeDigits + decimals <= EXACT_DIGITS;
+      const simple = wholeDigits > 0 && wholeDigits < 10 && exact;
       if (simple && notMinus === 0 && (next === COMMA || next === CLOSE_BRACKET)) {
         components[to++] = size * (1 - 2 * negative);
       } else {
@@ -282,20 +280,18 @@ export class Scanner {
 }
 
 /**
- * How many of four bytes, the first one lowest, are digits up to the first that is none. Taken is the xor with
- * four zeros: a digit's byte is then below ten, and any other sets its top bit here. A carry touches only what
- * comes after it.
+ * A mask of the digits that four bytes begin with, the first one lowest: −1 if all are. Taken is the xor with four
+ * zeros: a digit's byte is then below ten, and any other sets its top bit here. A carry touches only what comes after
+ * it.
  */
 function leadingDigits(four: number): number {
   const others = ((four + 0x76767676) | four) & 0x80808080;
-  // ~x & (x − 1) has as many bits as x has zeros at its low end: 7, 15, 23, 31 or 32.
-  return (32 - Math.clz32(~others & (others - 1))) >> 3;
+  // ~x & (x − 1) has as many bits as x has zeros at its low end: 7, 15, 23, 31 or 32, of which seven are one byte too far.
+  return (~others & (others - 1)) >> 7;
 }
 
-/** Value of the first `count` of four digits: moved up, so that zeros stand before them, then two and two at once. */
-function digitsValue(four: number, count: number): number {
-  const shift = 16 - 4 * count;
-  const digits = (four << shift) << shift;
+/** Value of four digits, the first one lowest: two and two at once. */
+function fourDigits(digits: number): number {
   const pairs = (digits * 10 + (digits >>> 8)) & 0x00ff00ff;
   return (pairs & 0xff) * 100 + (pairs >>> 16);
 }

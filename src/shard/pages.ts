@@ -1,3 +1,4 @@
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { ALL_PARTS, type Include } from '../chroma/chroma-source.ts';
 import { AnswerFailed, AnswerTooLarge, type Room, TooManyAsked } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
@@ -75,6 +76,9 @@ export async function* pagesInOrder(
       const first = ahead.shift();
       if (!first) return;
       for await (const { bytes, fault } of reader.inPieces(first.range, first.answer)) {
+        // The next page's request leaves only when the event loop turns. Sent before the scan and not after it, the server
+        // answers it meanwhile, also where it is one that comes after the other.
+        await eventLoopTurn();
         const page = scanPage(bytes, memory.components(shard.pageSize * shard.dimension));
         page.fault = fault;
         yield page;
