@@ -12,9 +12,23 @@ export const startProduct = (args: readonly string[]): ChildProcess => startNode
 
 /** Waits until it has ended well. @returns what it printed */
 export async function outputOf(child: ChildProcess): Promise<string> {
+  return (await outputWithin(child, 24 * 60 * 60)).printed;
+}
+
+/** Waits until it has ended well, or ends it. @returns what it printed until then */
+export async function outputWithin(
+  child: ChildProcess,
+  seconds: number,
+): Promise<{ printed: string; inTime: boolean }> {
   const pieces: Buffer[] = [];
   child.stdout?.on('data', (piece: Buffer) => pieces.push(piece));
+  let inTime = true;
+  const patience = setTimeout(() => {
+    inTime = false;
+    child.kill('SIGKILL');
+  }, 1000 * seconds);
   const [code, signal] = await once(child, 'close');
-  if (code !== 0) throw new Error(`${child.spawnargs[1]} ended with ${signal ?? code}`);
-  return Buffer.concat(pieces).toString('utf8');
+  clearTimeout(patience);
+  if (inTime && code !== 0) throw new Error(`${child.spawnargs[1]} ended with ${signal ?? code}`);
+  return { printed: Buffer.concat(pieces).toString('utf8'), inTime };
 }

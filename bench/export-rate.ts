@@ -1,6 +1,6 @@
 import { READERS } from '../src/shard/pages.ts';
 import { keys } from '../src/store/keys.ts';
-import { EXPORTER_CORE, pin, SERVER_CORE, unpin } from './cores.ts';
+import { CLIENT_CORE, pin, SERVER_CORE, unpin } from './cores.ts';
 import { atLeast, count, type Figure, rate } from './figure.ts';
 import { inTurns } from './in-turns.ts';
 import { type Collection, planShards, type Setting } from './setting.ts';
@@ -23,7 +23,7 @@ export async function measureExportRate(
   const { chromaServer } = setting;
   const exporters = Array.from({ length: EXPORTERS }, () => startShardWorker(setting));
   const pinned = [await pin(chromaServer.pid, SERVER_CORE)];
-  for (const { pid } of exporters) pinned.push(await pin(pid, EXPORTER_CORE));
+  for (const { pid } of exporters) pinned.push(await pin(pid, CLIENT_CORE));
   const where = pinned.includes(false) ? ' (not pinned to cores)' : '';
   try {
     const figures: Figure[] = [];

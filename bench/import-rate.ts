@@ -9,6 +9,7 @@ import { exportShard } from '../src/shard/export-shard.ts';
 import { readManifest } from '../src/shard/manifest.ts';
 import { sealed } from '../src/store/json.ts';
 import { keys } from '../src/store/keys.ts';
+import { CLIENT_CORE, pin, pinPostgres, SERVER_CORE } from './cores.ts';
 import { atLeast, count, type Figure, rate } from './figure.ts';
 import { inTurns, secondsOf, type Way } from './in-turns.ts';
 import { insertRows, limitOf, psqlCopy, type ScriptRecord } from './load-ways.ts';
@@ -27,6 +28,9 @@ interface Finished {
   schema: string;
 }
 
+/** `apart`: the server on one core and its clients on another, as on two machines; `together`: all on all cores. */
+type Places = 'together' | 'apart';
+
 /**
  * The product's import of a finished shard beside COPY of the same bytes by the server itself, beside the best that
  * clients do with as many connections, and beside INSERT. Each connection loads the whole shard, so all load as long.
@@ -35,7 +39,15 @@ export async function measureImportRate(setting: Setting, collection: Collection
   const finished = await finishShard(setting, collection);
   const figures: Figure[] = [];
   for (const connections of CONNECTIONS)
-    figures.push(...(await measureConnections(setting, finished, connections)));
+    figures.push(...(await measureConnections(setting, finished, connections, 'together')));
+  const unpin = await setting.database.withClient('bench', (client) => pinPostgres(client, SERVER_CORE));
+  if (!unpin) return figures;
+  try {
+    for (const connections of CONNECTIONS)
+      figures.push(...(await measureConnections(setting, finished, connections, 'apart')));
+  } finally {
+    await unpin();
+  }
   return figures;
 }
 
@@ -52,6 +64,7 @@ async function measureConnections(
   setting: Setting,
   finished: Finished,
   connections: number,
+  places: Places,
 ): Promise<Figure[]> {
   const { database } = setting;
   const { shard, manifest, schema } = finished;
@@ -59,6 +72,8 @@ async function measureConnections(
     Array.from({ length: connections }, (_, place) => make(place));
   const importers = of(() => startShardWorker(setting));
   const senders = of(() => startShardWorker(setting));
+  const isApart = places === 'apart';
+  if (isApart) for (const { pid } of [...importers, ...senders]) await pin(pid, CLIENT_CORE);
   const clients = await Promise.all(of(() => database.connect('bench')));
   const client = clients[0] as pg.Client;
   /** Times one way into empty tables that no checkpoint disturbs. */
@@ -73,8 +88,11 @@ async function measureConnections(
   const atOnce = (load: (place: number) => Promise<unknown>) => () => secondsOf(() => Promise.all(of(load)));
   try {
     const limits = await Promise.all(clients.map((one) => limitOf(one, schema, setting.store, manifest)));
-    const psql = await psqlCopy(setting.postgres.url, schema, setting.store, manifest);
-    const records = connections === 1 ? await scriptRecords(setting, shard) : null;
+    const psql = await psqlCopy(
+      ...([setting.postgres.url, schema, setting.store, manifest] as const),
+      isApart ? CLIENT_CORE : undefined,
+    );
+    const records = connections === 1 && !isApart ? await scriptRecords(setting, shard) : null;
     const never: Way = async () => Number.POSITIVE_INFINITY;
     const shards = await Promise.all(of((number) => shardLike(setting, finished, number)));
     const seconds = await inTurns({
@@ -94,7 +112,7 @@ async function measureConnections(
       psql: psql ? intoEmpty(atOnce(psql)) : never,
       inserted: records ? intoEmpty(() => secondsOf(() => insertRows(client, schema, records))) : never,
     });
-    return figuresOf(finished, connections, limits[0]!.words, {
+    return figuresOf(finished, connections, places, limits[0]!.words, {
       ...seconds,
       inserted: records ? (seconds.inserted / records.length) * shard.records : null,
     });
@@ -109,15 +127,17 @@ type Seconds = Record<'imported' | 'copied' | 'sent' | 'psql', number> & { inser
 function figuresOf(
   { shard }: Finished,
   connections: number,
+  places: Places,
   limit: string,
   { imported, copied, sent, psql, inserted }: Seconds,
 ): Figure[] {
   const ofAll = (seconds: number) => rate(shard.records * connections, seconds);
   const peer = Math.min(sent, psql);
+  const by = `${connections} connection${connections === 1 ? '' : 's'}`;
   const row = {
-    what: `import, ${count(shard.dimension)} dimensions, ${connections} connection${connections === 1 ? '' : 's'}`,
+    what: `import, ${count(shard.dimension)} dimensions, ${by}${places === 'apart' ? ', server and clients on different cores' : ''}`,
     product: ofAll(imported),
-    headline: connections === 1,
+    headline: connections === 1 && places === 'together',
   };
   const byPsql = Number.isFinite(psql) ? `${ofAll(psql)} by psql \\copy` : 'psql is not here';
   const figures: Figure[] = [

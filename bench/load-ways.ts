@@ -61,12 +61,16 @@ export async function readyBytes(
   return () => copyFromMemory(client, schema, bytes);
 }
 
-/** `psql` with both files, its start and its connection included; null where there is no psql. */
+/**
+ * `psql` with both files, its start and its connection included; null where there is no psql.
+ * @param core the one that it runs on; all of them by default
+ */
 export async function psqlCopy(
   url: string,
   schema: string,
   store: ShardStore,
   { objects }: ShardManifest,
+  core?: number,
 ): Promise<LoadLimit['load'] | null> {
   const run = promisify(execFile);
   const found = await run('psql', ['--version']).catch(() => null);
@@ -75,8 +79,10 @@ export async function psqlCopy(
     '-c',
     `\\${copyInto(schema, table, pg.escapeLiteral(store.urlOf(objects[table]!.key)))}`,
   ]);
+  const psql = ['psql', url, '-q', '-X', '-v', 'ON_ERROR_STOP=1', '--single-transaction', ...copies];
+  const [command, ...args] = core === undefined ? psql : ['taskset', '-c', String(core), ...psql];
   return async () => {
-    await run('psql', [url, '-q', '-X', '-v', 'ON_ERROR_STOP=1', '--single-transaction', ...copies]);
+    await run(command!, args);
   };
 }
 

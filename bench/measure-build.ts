@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { graphBytes } from '../src/index-build/hnsw-size.ts';
 import type { BuildCase } from './build-cases.ts';
 import { copyVectors } from './build-vectors.ts';
+import { processorSeconds } from './processor-time.ts';
 
 export interface MeasuredBuild extends BuildCase {
   seconds: number;
@@ -17,9 +17,6 @@ export interface MeasuredBuild extends BuildCase {
   spilledAfter: number | null;
   server: string;
 }
-
-/** Clock ticks a second of /proc/PID/stat (proc(5); USER_HZ is 100 on every Linux of today). */
-const TICKS = 100;
 
 /** Fills a table and builds one index on it, with the memory that the case says. */
 export async function measureBuild(url: string, one: BuildCase): Promise<MeasuredBuild> {
@@ -91,13 +88,5 @@ async function stateOf(client: pg.Client): Promise<ServerState & { processor: nu
               || (select extversion from pg_extension where extname = 'vector') as server`,
   );
   const state = rows[0]!;
-  return { ...state, processor: await processorSeconds(state.pid) };
-}
-
-/** The user and system time of a process of this machine (proc(5): fields 14 and 15); null if it is not here. */
-async function processorSeconds(pid: number): Promise<number | null> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  if (!stat.includes('postgres')) return null;
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+  return { ...state, processor: await processorSeconds(state.pid, 'postgres') };
 }

@@ -1,8 +1,12 @@
+import { availableParallelism } from 'node:os';
 import type pg from 'pg';
 import { buildAll } from '../local/build.ts';
-import type { ShardItem, ShardManifest } from '../src/contract.ts';
+import { MigrationInput, type ShardItem, type ShardManifest } from '../src/contract.ts';
+import { silentLog } from '../src/log.ts';
+import { makePlan } from '../src/plan/make-plan.ts';
 import { requirePlan } from '../src/plan/plan-file.ts';
 import { collectionSchema } from '../src/postgres/collection-schema.ts';
+import { prepareDatabase } from '../src/postgres/prepare-database.ts';
 import { readManifest } from '../src/shard/manifest.ts';
 import { READERS } from '../src/shard/pages.ts';
 import { keys } from '../src/store/keys.ts';
@@ -11,13 +15,12 @@ import { watchProcessors } from './busy.ts';
 import { atMost, count, duration, type Figure } from './figure.ts';
 import { inTurns, secondsOf } from './in-turns.ts';
 import { type LoadLimit, limitOf } from './load-ways.ts';
+import { ProcessorTimes } from './processor-time.ts';
 import type { Collection, Setting } from './setting.ts';
 import { type ShardWorker, startShardWorker } from './shard-worker.ts';
 
-/** What `migrate` takes on two cores: shards at a time, and so exporters, importers and connections. */
-const CONCURRENCY = 2;
-/** Small enough that there are several shards, as there are of any collection worth moving. */
-const SHARD_BYTES = 16 * 1024 ** 2;
+/** Shards at a time as `migrate` has it, and so exporters, importers and connections. */
+const CONCURRENCY = Math.max(2, availableParallelism());
 const ROUNDS = 3;
 const BARE_SCHEMA = 'bare';
 
@@ -27,6 +30,7 @@ type Load = LoadLimit['load'];
  * The moving of a collection, from the state that starts it to the last shard's commit, with the starts of all
  * processes, beside its two ceilings: the pages fetched and thrown away, and the same bytes copied by the server from
  * its files. Each ceiling has the whole machine to itself; side by side they share it, as in a migration on one machine.
+ * Last comes what the machine can do: the processor time of all that must be done, shared out among its cores.
  */
 export async function measureMoving(setting: Setting, collection: Collection): Promise<Figure[]> {
   await buildAll();
@@ -43,6 +47,7 @@ export async function measureMoving(setting: Setting, collection: Collection): P
         for (const load of own) await load();
       }),
     );
+  const work = new ProcessorTimes();
   try {
     const seconds = await inTurns(
       {
@@ -50,10 +55,10 @@ export async function measureMoving(setting: Setting, collection: Collection): P
           moved = await move(setting, collection);
           return moved.seconds;
         },
-        fetched: () => secondsOf(fetch),
+        fetched: () => secondsOf(() => work.of('answering', [setting.chromaServer.pid], fetch)),
         async copied() {
           const loads = await prepareCopies(clients, setting, moved);
-          return secondsOf(() => copy(loads));
+          return secondsOf(async () => work.of('copying', await backendsOf(clients), () => copy(loads)));
         },
         async both() {
           const loads = await prepareCopies(clients, setting, moved);
@@ -62,7 +67,11 @@ export async function measureMoving(setting: Setting, collection: Collection): P
       },
       ROUNDS,
     );
-    return figuresOf(collection, moved, seconds);
+    await moveAlone(setting, collection, fetchers, work);
+    return [
+      ...figuresOf(collection, moved, seconds),
+      ...limitOfCores(collection, moved, seconds.moved, work),
+    ];
   } finally {
     await Promise.all(fetchers.map((fetcher) => fetcher.stop()));
     await clients[0]!.query(`drop schema if exists ${BARE_SCHEMA} cascade`);
@@ -97,6 +106,64 @@ function figuresOf(
   ];
 }
 
+/** What two cores can do at most: each second that somebody must work, and nobody ever waiting. */
+function limitOfCores(
+  { dimension, records }: Collection,
+  { shards }: Moved,
+  moved: number,
+  work: ProcessorTimes,
+): Figure[] {
+  const cores = availableParallelism();
+  const parts = (['answering', 'copying', 'exporting', 'importing'] as const).map((name) =>
+    work.median(name),
+  );
+  if (parts.includes(null)) return [];
+  const [answering, copying, exporting, importing] = parts as number[];
+  const least = (answering! + copying! + exporting! + importing!) / cores;
+  return [
+    {
+      what: `moving ${count(records)} records of ${count(dimension)} dimensions in ${shards.length} shards`,
+      product: duration(moved),
+      beside: `${duration(least)} of ${cores} cores that never wait: Chroma answers for ${duration(answering!)}, Postgres copies for ${duration(copying!)}, exporters work for ${duration(exporting!)} and importers for ${duration(importing!)} of processor time`,
+      ratio: moved / least,
+      goal: null,
+      headline: true,
+    },
+  ];
+}
+
+/** Moves the collection with warm processes, exporters first and then importers, and notes what either work for. */
+async function moveAlone(
+  setting: Setting,
+  { name }: Collection,
+  workers: readonly ShardWorker[],
+  work: ProcessorTimes,
+): Promise<void> {
+  const pids = workers.map(({ pid }) => pid);
+  const run = `alone-${Date.now()}`;
+  const input = MigrationInput.parse({ collections: [name], takeOver: true });
+  const plan = await makePlan(setting.chroma, run, input, setting.store);
+  await prepareDatabase(setting.database, plan.plan, silentLog);
+  await work.of('exporting', pids, () =>
+    shareOut(plan.shards, workers, (worker, shard) => worker.run({ way: 'export', shard, readers: READERS })),
+  );
+  await work.of('importing', pids, () =>
+    shareOut(plan.shards, workers, (worker, { schema, collection, number }) => {
+      const shard = { run, schema, collection, number, manifestKey: keys.manifest(run, schema, number) };
+      return worker.run({ way: 'import', shard });
+    }),
+  );
+}
+
+/** Process ids of the connections' backends. */
+const backendsOf = (clients: readonly pg.Client[]): Promise<number[]> =>
+  Promise.all(
+    clients.map(async (client) => {
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+      return rows[0]!.pid;
+    }),
+  );
+
 interface Moved {
   run: string;
   shards: ShardItem[];
@@ -117,7 +184,7 @@ async function move(setting: Setting, { name }: Collection): Promise<Moved> {
   const result = await executeMigration(
     {
       ...{ chroma: chromaServer.url, target: postgres.url, store: store.url, run },
-      request: { collections: [name], shardBytes: SHARD_BYTES, concurrency: CONCURRENCY, takeOver: true },
+      request: { collections: [name], concurrency: CONCURRENCY, takeOver: true },
     },
     (event) => {
       if (event.type !== 'state-entered' || entered.has(event.state)) return;

@@ -1,4 +1,4 @@
-import { measureBesideScript } from './beside-script.ts';
+import { measureBesideScript, measureOnceBesideScript } from './beside-script.ts';
 import { measureExportRate } from './export-rate.ts';
 import type { Figure } from './figure.ts';
 import { measureFirstRecord } from './first-record.ts';
@@ -14,6 +14,9 @@ import { measureWholeRun } from './whole-run.ts';
 export interface Sizes {
   small: Collection;
   large: Collection;
+  /** The same dimensions, and several shards of the usual size; the graph of an index outgrows the server's default. */
+  manySmall: Collection;
+  manyLarge: Collection;
   /** One shard of so many records as Lambda's memory must not depend on. */
   huge: Collection;
   /** What every process' memory is measured with, few and many records of each of two dimensions. */
@@ -35,13 +38,17 @@ export interface Part {
 
 /** One after the other for each of the two dimensions. The README has the figures of the larger one. */
 const forBoth =
-  (measure: (setting: Setting, collection: Collection) => Promise<Figure | Figure[]>): Part['measure'] =>
-  async (setting, { small, large }) => [
-    ...[await measure(setting, small)].flat().map((figure) => ({ ...figure, headline: false })),
-    ...[await measure(setting, large)].flat(),
+  (
+    measure: (setting: Setting, collection: Collection) => Promise<Figure | Figure[]>,
+    [small, large]: readonly [keyof Sizes, keyof Sizes] = BOTH,
+  ): Part['measure'] =>
+  async (setting, sizes) => [
+    ...[await measure(setting, sizes[small])].flat().map((figure) => ({ ...figure, headline: false })),
+    ...[await measure(setting, sizes[large])].flat(),
   ];
 
 const BOTH = ['small', 'large'] as const;
+const BOTH_OF_MANY = ['manySmall', 'manyLarge'] as const;
 
 /** In the order in which they are measured. */
 export const PARTS: readonly Part[] = [
@@ -57,7 +64,8 @@ processes. Medians of three turns after a warm-up.`,
     name: 'import',
     note: `Each connection loads one whole shard, all at the same time, so four of them load four times as many records. COPY
 from a file and the importer bring the very same bytes into the same empty tables; each importer, each sender of ready
-bytes and each psql is a process of its own. INSERT is one transaction without keys or indexes, which favours it.
+bytes and each psql is a process of its own. Where server and clients are on different cores, all of Postgres has one and
+all clients have the other, as on two machines. INSERT is one transaction without keys or indexes, which favours it.
 Medians of three turns after a warm-up.`,
     needs: BOTH,
     measure: forBoth(measureImportRate),
@@ -67,9 +75,11 @@ Medians of three turns after a warm-up.`,
     note: `From the state that starts the shards to the last one's commit, all process starts included, two shards at a time as
 \`migrate\` takes on two cores. A ceiling alone has both cores for Chroma and its readers, or for Postgres; a migration on
 one machine needs both at the same time, as the second line has them, besides what neither does: scanning, digesting and
-storing the records. Medians of three turns after a warm-up.`,
-    needs: BOTH,
-    measure: forBoth(measureMoving),
+storing the records. The third line has the processor time of all of that, each part measured while it has the machine to
+itself, divided by the number of cores: less is not possible on so many, and no process has started yet. Medians of three
+turns after a warm-up.`,
+    needs: BOTH_OF_MANY,
+    measure: forBoth(measureMoving, BOTH_OF_MANY),
   },
   {
     name: 'index',
@@ -99,9 +109,16 @@ both servers, planning and preparing the database lie in between. The median of 
     note: `The script ([usual-script.ts](usual-script.ts)) reads pages of 1,000 with Chroma's client, writes each by one INSERT with
 \`pg\`, and builds the index at the end; it checks nothing. \`migrate\` verifies every record, compares searches, and
 publishes. Each is a process of its own. SQL time is the sum of the INSERTs, or of the imports from their beginning to
-their commit. Means of two turns after a warm-up.`,
-    needs: BOTH,
-    measure: forBoth(measureBesideScript),
+their commit. Means of two turns after a warm-up for the smaller collections, one turn for the larger ones, whose index
+does not fit into the memory that the server's default gives a build; a script that takes longer than ten minutes is ended.`,
+    needs: [...BOTH, ...BOTH_OF_MANY],
+    measure: async (setting, sizes) => [
+      ...(await forBoth(measureBesideScript)(setting, sizes)).map((figure) => ({
+        ...figure,
+        headline: false,
+      })),
+      ...(await forBoth(measureOnceBesideScript, BOTH_OF_MANY)(setting, sizes)),
+    ],
   },
   {
     name: 'migrate',

@@ -20,6 +20,8 @@ const collection = (dimension: number, records: number): Collection => ({
 const FULL: Sizes = {
   small: collection(384, 30_000),
   large: collection(1536, 10_000),
+  manySmall: collection(384, 100_000),
+  manyLarge: collection(1536, 40_000),
   huge: collection(1536, 100_000),
   fewShort: collection(64, 10_000),
   manyShort: collection(64, 1_000_000),
@@ -29,6 +31,8 @@ const FULL: Sizes = {
 const QUICK: Sizes = {
   small: collection(384, 5_000),
   large: collection(1536, 2_000),
+  manySmall: collection(384, 10_000),
+  manyLarge: collection(1536, 4_000),
   huge: collection(1536, 6_000),
   fewShort: collection(64, 1_000),
   manyShort: collection(64, 10_000),
