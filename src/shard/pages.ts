@@ -76,9 +76,7 @@ export async function* pagesInOrder(
       const first = ahead.shift();
       if (!first) return;
       for await (const { bytes, fault } of reader.inPieces(first.range, first.answer)) {
-        // The next page's request leaves only when the event loop turns. Sent before the scan and not after it, the server
-        // answers it meanwhile, also where it is one that comes after the other.
-        await eventLoopTurn();
+        await nextRequestSent();
         const page = scanPage(bytes, memory.components(shard.pageSize * shard.dimension));
         page.fault = fault;
         yield page;
@@ -89,6 +87,16 @@ export async function* pagesInOrder(
     // Who stops early wants no further pages.
     next = end;
   }
+}
+
+/**
+ * Lets the request for a further page leave before this one is scanned: the server answers it meanwhile, also where its
+ * pages are asked for one at a time. undici has a turn of the event loop after the end of an answer, and looks for another
+ * one whether the connection is still there.
+ */
+async function nextRequestSent(): Promise<void> {
+  await eventLoopTurn();
+  await eventLoopTurn();
 }
 
 /** Asks for the pages of one shard, and for fewer records or fewer pages at a time where the server wants it so. */
