@@ -1,8 +1,7 @@
 import { TooManyAsked } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
-import type { Page } from '../chroma/scan-page.ts';
 import { SourceChanged } from '../errors.ts';
-import { idText } from '../shard/pages.ts';
+import { idTexts } from '../shard/pages.ts';
 
 type Address = { tenant: string; database: string; collectionId: string };
 
@@ -92,7 +91,3 @@ function placeBehind(tail: readonly Buffer[], ids: readonly Buffer[], isWhole: b
   while (isKnown(ids[place])) place++;
   return isWhole || place - first > tail.length / 2 ? place : null;
 }
-
-/** Copies: a page's own bytes are those of the whole answer. */
-const idTexts = (page: Page): Buffer[] =>
-  Array.from({ length: page.length }, (_, index) => Buffer.from(idText(page, index)));

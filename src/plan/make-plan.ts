@@ -8,7 +8,7 @@ import { collectionSettings } from './collection-settings.ts';
 import { cutShards, pageSize, type ShardCut, shardRecords, storedRecordBytes } from './cut-shards.ts';
 import { checkLayout, layoutWarnings } from './layout-warnings.ts';
 import { listIds } from './list-ids.ts';
-import { profileCollection } from './profile.ts';
+import { lookAtCollection } from './profile.ts';
 import { type SelectedCollection, selectCollections } from './select-collections.ts';
 
 /** Collections that are looked at at the same time. */
@@ -71,7 +71,7 @@ async function planCollection(
   checkLayout({ layout: options.layout, schema });
   const address = { tenant, database, collectionId };
   const counted = await chroma.count(address);
-  const profile = await profileCollection(chroma, address, counted);
+  const { profile, ids } = await lookAtCollection(chroma, address, counted);
   const dimension = collection.dimension ?? null;
   if (dimension !== null && dimension > MAX_DIMENSION)
     throw new DimensionTooLarge(
@@ -82,10 +82,10 @@ async function planCollection(
     dimension === null
       ? []
       : store
-        ? await listShards(
-            { chroma, store },
-            { ...address, ...place },
-            counted,
+        ? await storeShards(
+            store,
+            place,
+            ids ? [ids] : listIds(chroma, address, counted),
             shardRecords(counted, dimension, profile, options.shardBytes),
           )
         : cutShards(counted, dimension, profile, options.shardBytes).map((cut) => ({ ...cut, idsHash: '' }));
@@ -114,11 +114,11 @@ async function planCollection(
   return { collection: plan, shards };
 }
 
-/** Lists the collection's ids and stores them, so many a shard: from here on a shard is these records and no others. */
-async function listShards(
-  { chroma, store }: { chroma: RecordSource; store: ShardStore },
-  address: { tenant: string; database: string; collectionId: string; run: string; schema: string },
-  records: number,
+/** Stores the collection's ids, so many a shard: from here on a shard is these records and no others. */
+async function storeShards(
+  store: ShardStore,
+  place: { run: string; schema: string },
+  listed: AsyncIterable<Buffer[]> | Buffer[][],
   size: number,
 ): Promise<ListedCut[]> {
   const cuts: ListedCut[] = [];
@@ -127,10 +127,10 @@ async function listShards(
     const ids = waiting.slice(0, size);
     waiting = waiting.slice(size);
     const number = cuts.length;
-    const idsHash = await writeShardIds(store, { ...address, number }, ids);
+    const idsHash = await writeShardIds(store, { ...place, number }, ids);
     cuts.push({ number, offset: number * size, records: ids.length, idsHash });
   };
-  for await (const ids of listIds(chroma, address, records)) {
+  for await (const ids of listed) {
     waiting = waiting.concat(ids);
     while (waiting.length >= size) await cut();
   }

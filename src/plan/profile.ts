@@ -1,8 +1,9 @@
 import type { Include } from '../chroma/chroma-source.ts';
-import { AnswerFailed } from '../chroma/http.ts';
+import { AnswerFailed, AnswerTooLarge } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
 import type { Page, Spans } from '../chroma/scan-page.ts';
 import type { CollectionProfile } from '../contract.ts';
+import { idTexts } from '../shard/pages.ts';
 
 const SAMPLED_PARTS: readonly Include[] = ['documents', 'metadatas', 'uris'];
 /** Records of one look. Looks are taken at the beginning, the middle and the end. */
@@ -10,22 +11,32 @@ const LOOK = 50;
 
 type Address = { tenant: string; database: string; collectionId: string };
 
-/** Reads up to 150 records without their embeddings. */
-export async function profileCollection(
+/** What a look at a collection told. */
+export interface Look {
+  profile: CollectionProfile;
+  /** All ids in Chroma's order, each in its JSON text, where one look saw the whole collection; null otherwise. */
+  ids: Buffer[] | null;
+}
+
+/** Reads up to 150 records without their embeddings. Of a small collection nothing else need be asked for a plan. */
+export async function lookAtCollection(
   chroma: RecordSource,
   address: Address,
   records: number,
-): Promise<CollectionProfile> {
+): Promise<Look> {
   const offsets = [...new Set([0, Math.floor(records / 2), Math.max(0, records - LOOK)])];
   // Looks that would overlap are one.
   const looks = records <= LOOK ? [0] : offsets;
   const tally = new Tally();
+  let ids: Buffer[] | null = null;
   if (records > 0)
     for (const offset of looks) {
       const page = await lookAt(chroma, address, { offset, limit: LOOK });
       tally.add(page);
+      // Fewer than were counted: somebody deletes, or the server hands out less than it is asked for.
+      if (records <= LOOK && page.length >= records) ids = idTexts(page);
     }
-  return tally.profile();
+  return { profile: tally.profile(), ids };
 }
 
 /** Ids alone where the server fails at the rest: which record it cannot deliver is for the export to find. */
@@ -34,6 +45,8 @@ async function lookAt(chroma: RecordSource, address: Address, range: { offset: n
     return await chroma.page(address, range, SAMPLED_PARTS);
   } catch (error) {
     if (error instanceof AnswerFailed) return chroma.page(address, range, []);
+    // Documents of megabytes.
+    if (error instanceof AnswerTooLarge) return chroma.page(address, { ...range, limit: 1 }, SAMPLED_PARTS);
     throw error;
   }
 }

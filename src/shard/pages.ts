@@ -181,6 +181,10 @@ export const idText = ({ bytes, ids }: Page, index: number): Buffer =>
   ids.starts[index]! < 0 ? NO_ID : bytes.subarray(ids.starts[index], ids.ends[index]);
 const NO_ID = Buffer.from('null');
 
+/** All ids of a page. Copies: a page's own bytes are those of the whole answer. */
+export const idTexts = (page: Page): Buffer[] =>
+  Array.from({ length: page.length }, (_, index) => Buffer.from(idText(page, index)));
+
 /** Empty if the server sent none, which is rejected when the record is read. */
 export const idAt = ({ ids, bytes }: Page, index: number): string =>
   ids.starts[index]! < 0
