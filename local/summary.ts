@@ -56,8 +56,8 @@ export function failedJson(error: unknown, values: { run?: unknown; store?: unkn
 }
 
 const count = new Intl.NumberFormat('en');
-/** Collections of a large estate that the terminal lists; the report has them all. */
-const LISTED = 20;
+/** Collections of a large estate that the terminal lists; the report or --json has them all. */
+export const LISTED = 20;
 
 /**
  * The run for a person: what arrived, how it is known, where to look.
@@ -89,19 +89,8 @@ export function runSummary(
 }
 
 function collectionTable({ collections }: RunReport): string[] {
-  const rows = [
-    [
-      'collection',
-      'schema',
-      'records',
-      'loaded',
-      'rejected',
-      'vanished',
-      'checksums',
-      'recall@10',
-      'Chroma’s',
-    ],
-  ];
+  const header = ['collection', 'schema', 'records', 'loaded', 'rejected', 'vanished', 'checksums'];
+  const rows: string[][] = [];
   for (const { plan, loaded, rejected, vanished, checksum, verification } of collections.slice(0, LISTED)) {
     const recall = (share: number | null | undefined) => (share == null ? '–' : share.toFixed(3));
     const equal = checksum.source !== null && checksum.source === checksum.target;
@@ -117,9 +106,7 @@ function collectionTable({ collections }: RunReport): string[] {
       recall(verification?.searches.chromaRecallAt10),
     ]);
   }
-  const table = alignedTable(rows, 2);
-  const more = collections.length - LISTED;
-  return more > 0 ? [...table, `  … and ${count.format(more)} more`] : table;
+  return listedTable([...header, 'recall@10', 'Chroma’s'], rows, 2, collections.length);
 }
 
 /** Ids of a kind that the terminal names; the report has a thousand. */
@@ -142,6 +129,17 @@ function deltaLines(
       return records === 0 ? [] : [`  ${count.format(records)} ${kind}: ${names.join(', ')}${more}`];
     }),
   ];
+}
+
+/** The first rows of a list that may have ten thousand. @param length of the whole list */
+export function listedTable(
+  header: string[],
+  rows: string[][],
+  firstNumber: number,
+  length = rows.length,
+): string[] {
+  const table = alignedTable([header, ...rows.slice(0, LISTED)], firstNumber);
+  return length > LISTED ? [...table, `  … and ${count.format(length - LISTED)} more`] : table;
 }
 
 /** Columns from `firstNumber` on are aligned to the right. */

@@ -2,11 +2,13 @@ import type { Verification } from '../src/verify/verification.ts';
 import { wilsonInterval } from '../src/verify/wilson.ts';
 import { EXIT, type ExitCode } from './command-line/command.ts';
 import { printableLines } from './progress/progress-line.ts';
-import { alignedTable } from './summary.ts';
+import { listedTable } from './summary.ts';
 
 const count = new Intl.NumberFormat('en');
-/** Collections that are told line by line; the others have a row of the table, as they all have in --json. */
+/** Collections that are told line by line; --json has them all. */
 const TOLD = 10;
+/** The same of collections that differ. */
+export const TOLD_DIFFERING = 100;
 
 /** The guide's five lines of a collection, and what else is proven. */
 export function verificationLines(verification: Verification): string[] {
@@ -62,8 +64,9 @@ export function verificationLines(verification: Verification): string[] {
   ];
 }
 
-/** All collections in a table; those that differ, and the others up to ten, line by line. */
-export function verificationText(verifications: readonly Verification[]): string {
+/** The collections in a table; those that differ, and the others up to ten, line by line. */
+export function verificationText(all: readonly Verification[]): string {
+  const verifications = differingFirst(all);
   const rows = verifications.map(({ collection, verified, records, checksum, searches }) => [
     collection,
     verified ? 'verified' : 'DIFFERS',
@@ -71,9 +74,9 @@ export function verificationText(verifications: readonly Verification[]): string
     checksum.source === checksum.target ? 'equal' : 'DIFFER',
     searches.recallAt10 === null ? '–' : searches.recallAt10.toFixed(3),
   ]);
-  const told = verifications.filter(({ verified }, index) => !verified || index < TOLD);
+  const told = verifications.filter(({ verified }, at) => at < (verified ? TOLD : TOLD_DIFFERING));
   return [
-    ...alignedTable([['collection', '', 'records', 'checksums', 'recall@10'], ...rows], 2),
+    ...listedTable(['collection', '', 'records', 'checksums', 'recall@10'], rows, 2),
     ...told.flatMap((one) => [
       '',
       `${one.collection}`,
@@ -82,6 +85,10 @@ export function verificationText(verifications: readonly Verification[]): string
     ]),
   ].join('\n');
 }
+
+/** In a long list nobody would find them. */
+export const differingFirst = <T extends { verified: boolean }>(all: readonly T[]): T[] =>
+  all.toSorted((a, b) => Number(a.verified) - Number(b.verified));
 
 /** @returns how the command ends */
 export function printVerifications(verifications: readonly Verification[], json: true | undefined): ExitCode {

@@ -10,7 +10,8 @@ import { onInterrupt } from './interrupt.ts';
 import { Progress } from './progress/progress.ts';
 import { ProgressDisplay, printableLines } from './progress/progress-line.ts';
 import { openTarget, type TargetValues } from './source-options.ts';
-import { alignedTable } from './summary.ts';
+import { listedTable } from './summary.ts';
+import { differingFirst, TOLD_DIFFERING } from './verification-text.ts';
 
 interface CertificateValues extends TargetValues {
   certificate: string;
@@ -65,10 +66,8 @@ async function readText(file: string): Promise<string> {
 
 const count = new Intl.NumberFormat('en');
 
-function findingsText(
-  { run, status, issuedAt }: Certificate,
-  findings: readonly CertificateFinding[],
-): string {
+function findingsText({ run, status, issuedAt }: Certificate, all: readonly CertificateFinding[]): string {
+  const findings = differingFirst(all);
   const told = (records: number | null) => (records === null ? '–' : count.format(records));
   const rows = findings.map(({ collection, verified, records, checksum }) => [
     collection,
@@ -79,9 +78,9 @@ function findingsText(
   return [
     `Certificate of run ${run}, issued ${issuedAt}`,
     ...(status === 'failed' ? ['❌ The run failed: pass the certificate of one that succeeded.'] : []),
-    ...alignedTable([['collection', '', 'records', 'checksums'], ...rows], 2),
-    ...findings.flatMap(({ collection, mismatches }) =>
-      mismatches.map((mismatch) => `❌ ${collection}: ${mismatch}`),
-    ),
+    ...listedTable(['collection', '', 'records', 'checksums'], rows, 2),
+    ...findings
+      .slice(0, TOLD_DIFFERING)
+      .flatMap(({ collection, mismatches }) => mismatches.map((mismatch) => `❌ ${collection}: ${mismatch}`)),
   ].join('\n');
 }

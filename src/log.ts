@@ -8,7 +8,9 @@ export interface Log {
  * Progress of long work, said at most about once a second with the message `progress`. The local runner
  * and the log queries of the dashboard read these fields.
  */
-export interface Progress {
+export type Progress = ShardProgress | PlanProgress;
+
+interface ShardProgress {
   phase: 'export' | 'import' | 'index' | 'verify';
   schema: string;
   /** Shard number, for export and import. */
@@ -19,6 +21,13 @@ export interface Progress {
   percent?: number;
   /** Name of the index that is being built. */
   index?: string;
+}
+
+interface PlanProgress {
+  phase: 'plan';
+  /** Looked at so far, of so many. */
+  collections: number;
+  of: number;
 }
 
 export const reportProgress = (log: Log, progress: Progress): void => log.info('progress', { ...progress });

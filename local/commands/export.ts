@@ -117,7 +117,7 @@ async function exportAll(
     ...(format === 'jsonl' && { shardBytes: FILE_VECTOR_BYTES }),
   };
   const ids = format === 'pgcopy' ? output.store : await temporaryStore();
-  const made = await makePlan(chroma, run, MigrationInput.parse(request), ids);
+  const made = await makePlan(chroma, run, MigrationInput.parse(request), ids, log);
   // A server on a copy of a folder has an address that nobody knows.
   if (!isServer(values.source as string)) made.plan.source = values.source as string;
   if (batchSize !== undefined) for (const shard of made.shards) shard.pageSize = batchSize;

@@ -5,11 +5,14 @@ import { planDdl } from '../../src/postgres/collection-schema.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
 import type { Option } from '../command-line/options.ts';
 import { flag, integer, text } from '../command-line/values.ts';
+import { consoleLog } from '../console-log.ts';
 import { estimateText } from '../estimate-text.ts';
 import { planOutput } from '../output/schemas.ts';
-import { printableLines } from '../progress/progress-line.ts';
+import { Progress } from '../progress/progress.ts';
+import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
+import { progressLog } from '../progress/progress-log.ts';
 import { openSource, outputOptions, requestOf, selectionOptions, sourceOptions } from '../source-options.ts';
-import { alignedTable } from '../summary.ts';
+import { LISTED, listedTable } from '../summary.ts';
 
 /** `databaseHour=0.30`, any number of times. */
 const prices: Option<Partial<Prices>> = {
@@ -78,14 +81,17 @@ export const plan: Command<typeof options> = {
   ],
   async run(values) {
     const chroma = openSource(values);
+    const progress = new Progress();
+    const display = values.quiet ? null : new ProgressDisplay(progress);
     try {
       const { plan: made, shards } = await makePlan(
         chroma,
         'plan',
         MigrationInput.parse(requestOf(values)),
         null,
+        progressLog(progress, consoleLog(values)),
       );
-      const ddl = planDdl(made);
+      display?.stop();
       const { instanceClass, storageGib, concurrency, multiAz = false } = values;
       const deployment = {
         ...{ ...DEFAULT_DEPLOYMENT, multiAz },
@@ -95,10 +101,13 @@ export const plan: Command<typeof options> = {
       };
       const aws = estimateRun(made, deployment, values.price, values.buildSpeed);
       if (values.json)
-        process.stdout.write(`${JSON.stringify({ ...made, shards: shards.length, aws, ddl }, null, 2)}\n`);
-      else process.stdout.write(`${printableLines(planText(made, estimateText(aws, deployment), ddl))}\n`);
+        process.stdout.write(
+          `${JSON.stringify({ ...made, shards: shards.length, aws, ddl: planDdl(made) }, null, 2)}\n`,
+        );
+      else process.stdout.write(`${printableLines(planText(made, estimateText(aws, deployment)))}\n`);
       return EXIT.done;
     } finally {
+      display?.stop();
       await chroma.close();
     }
   },
@@ -110,7 +119,7 @@ const megabytes = (bytes: number) => `${count.format(Math.ceil(bytes / 1e6))} MB
 
 type MadePlan = Awaited<ReturnType<typeof makePlan>>['plan'];
 
-function planText(made: MadePlan, onAws: string[], ddl: string): string {
+function planText(made: MadePlan, onAws: string[]): string {
   const header = ['collection', 'schema', 'space', 'dimension', 'records', 'shards', 'size'];
   const rows = made.collections.map((one) => [
     one.collection,
@@ -123,15 +132,17 @@ function planText(made: MadePlan, onAws: string[], ddl: string): string {
   ]);
   const sum = (key: 'records' | 'shards' | 'bytes') =>
     made.collections.reduce((total, one) => total + one[key], 0);
+  const more = made.collections.length - LISTED;
   return [
     `Chroma ${made.sourceVersion} at ${made.source}: ${counted(made.collections.length, 'collection')}, ${counted(sum('records'), 'record')}, ${counted(sum('shards'), 'shard')}, about ${megabytes(sum('bytes'))}.`,
     '',
-    ...alignedTable([header, ...rows], 3),
+    ...listedTable(header, rows, 3),
     ...made.warnings.flatMap((warning) => ['', `Note: ${warning}`]),
     '',
     ...onAws,
     '',
     '-- What would be created',
-    ddl,
+    planDdl({ ...made, collections: made.collections.slice(0, LISTED) }),
+    ...(more > 0 ? ['', `-- … and of ${counted(more, 'more collection')}: --json has it all.`] : []),
   ].join('\n');
 }

@@ -151,10 +151,11 @@ async function verifyAll(
   const said = consoleLog(values);
   const database = openTarget(values);
   await preflight(chroma, database, store);
-  const made = await makePlan(chroma, 'verify', MigrationInput.parse(requestOf(values)), store);
+  const log = readingLog(progress, said);
+  const made = await makePlan(chroma, 'verify', MigrationInput.parse(requestOf(values)), store, log);
   await storePlan(store, made);
   const { collections } = made.plan;
   const records = collections.reduce((sum, collection) => sum + collection.records, 0);
   progress.log({ message: 'planned', records, collections: collections.length }, Date.now());
-  return verifyLive({ chroma, database, store, log: readingLog(progress, said) }, made.plan, made.shards);
+  return verifyLive({ chroma, database, store, log }, made.plan, made.shards);
 }

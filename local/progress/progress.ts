@@ -30,10 +30,10 @@ export interface PhaseView {
   index: { percent: number; secondsLeft: number | null } | null;
 }
 
-type Counted = 'read' | 'export' | 'import' | 'index' | 'verify';
+type Counted = 'plan' | 'read' | 'export' | 'import' | 'index' | 'verify';
 const UNITS: Partial<Record<Phase, PhaseView['unit']>> = {
   ...{ read: 'records', export: 'records', import: 'records' },
-  ...{ index: 'collections', verify: 'collections' },
+  ...{ plan: 'collections', index: 'collections', verify: 'collections' },
 };
 
 const PHASE_OF_STATE: Record<string, Phase> = {
@@ -55,7 +55,7 @@ export interface ProgressSource {
 export class Progress implements ProgressSource {
   readonly #counters: Record<Counted, Counter> = {
     ...{ read: new Counter(), export: new Counter(), import: new Counter() },
-    ...{ index: new Counter(), verify: new Counter() },
+    ...{ plan: new Counter(), index: new Counter(), verify: new Counter() },
   };
   #phase: Phase = 'plan';
   #records = 0;
@@ -127,9 +127,16 @@ export class Progress implements ProgressSource {
 
   #progress(fields: Record<string, unknown>, schema: string, at: number): void {
     const phase = fields.phase as Counted;
-    if (phase !== 'index' && phase !== 'verify') this.#shard(phase, fields, schema, at);
+    if (phase === 'plan') this.#planning(Number(fields.collections), Number(fields.of), at);
+    else if (phase !== 'index' && phase !== 'verify') this.#shard(phase, fields, schema, at);
     else if (phase === 'verify' || fields.index == null) this.#enter(phase, schema);
     else this.#building(`${schema}.${fields.index}`, fields.percent, at);
+  }
+
+  #planning(collections: number, of: number, at: number): void {
+    this.#collections = of;
+    this.#counters.plan.set('', collections, at);
+    this.#enter('plan', null);
   }
 
   #building(index: string, percent: unknown, at: number): void {

@@ -238,11 +238,14 @@ export class ChromaHttp {
   }
 }
 
-/** A server with thousands of collections keeps four files open for each that it has touched. */
-const failureRemedy = (said: string): string =>
-  /unable to open database file|too many open files/i.test(said)
-    ? "raise the server's limit of open files (ulimit -n), or lower its hnsw_index_pool_cache_config, and restart it"
-    : "look at the server's log";
+/** What thousands of collections on one server lead to: docs/awkward-data.md. */
+function failureRemedy(said: string): string {
+  if (/unable to open database file|too many open files/i.test(said))
+    return "raise the server's limit of open files (ulimit -n) to more than four for each of its collections, and restart it";
+  if (/Nothing found on disk/i.test(said))
+    return 'raise its hnsw_index_pool_cache_config to as many collections as it has, since small ones that it puts out of its cache are lost to it, and restart it';
+  return "look at the server's log";
+}
 
 const REASONS: Record<string, string> = {
   ECONNREFUSED: 'connection refused',

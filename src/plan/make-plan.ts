@@ -2,7 +2,9 @@ import pMap from 'p-map';
 import type { RecordSource } from '../chroma/record-source.ts';
 import type { CollectionPlan, MigrationInput, Plan, ShardItem } from '../contract.ts';
 import { DimensionTooLarge } from '../errors.ts';
+import { type Log, reportProgress, silentLog } from '../log.ts';
 import { hashOfLists, writeShardIds } from '../shard/shard-ids.ts';
+import { Ticker } from '../shard/ticker.ts';
 import type { ShardStore } from '../store/store.ts';
 import { collectionSettings } from './collection-settings.ts';
 import { cutShards, pageSize, type ShardCut, shardRecords, storedRecordBytes } from './cut-shards.ts';
@@ -31,12 +33,24 @@ export async function makePlan(
   run: string,
   options: MigrationInput,
   store: ShardStore | null,
+  log: Log = silentLog,
 ): Promise<MadePlan> {
   const sourceVersion = await chroma.version();
   const selected = await selectCollections(chroma, options);
-  const planned = await pMap(selected, (one) => planCollection({ chroma, store }, run, options, one), {
-    concurrency: LOOKS_AT_A_TIME,
-  });
+  let seen = 0;
+  const ticker = new Ticker(() =>
+    reportProgress(log, { phase: 'plan', collections: seen, of: selected.length }),
+  );
+  const planned = await pMap(
+    selected,
+    async (one) => {
+      const made = await planCollection({ chroma, store }, run, options, one);
+      seen++;
+      ticker.tick();
+      return made;
+    },
+    { concurrency: LOOKS_AT_A_TIME },
+  );
   const plan: Plan = {
     version: 1,
     run,

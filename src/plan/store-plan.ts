@@ -53,7 +53,7 @@ export async function planStep(
   const stored = await readPlan(store, run);
   const plan = stored
     ? continued(stored, chroma, options, request)
-    : await storePlan(store, await makePlan(chroma, run, options, store));
+    : await storePlan(store, await makePlan(chroma, run, options, store, log));
   if (stored) await writeParts(store, plan, await requireShards(store, plan));
   const shards = plan.collections.reduce((sum, collection) => sum + collection.shards, 0);
   const records = plan.collections.reduce((sum, collection) => sum + collection.records, 0);

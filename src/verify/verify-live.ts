@@ -56,9 +56,12 @@ export async function verifyLive(
   shards: readonly ShardItem[],
 ): Promise<Verification[]> {
   const collections = await withLiveLayouts(context.database, plan.collections);
-  return pMap(collections, (collection) => verifyOne(context, plan, collection, shards), {
-    concurrency: 2,
-  });
+  const shardsOf = Map.groupBy(shards, ({ schema }) => schema);
+  return pMap(
+    collections,
+    (collection) => verifyOne(context, plan, collection, shardsOf.get(collection.schema) ?? []),
+    { concurrency: 2 },
+  );
 }
 
 /**
@@ -121,10 +124,9 @@ async function verifyOne(
   context: VerifyLiveContext,
   plan: Plan,
   collection: CollectionPlan,
-  allShards: readonly ShardItem[],
+  shards: readonly ShardItem[],
 ): Promise<Verification> {
   const { schema } = collection;
-  const shards = allShards.filter((shard) => shard.schema === schema);
   const { checksum, ...account } = await digestShards(context, shards, schema);
   await sampleSearches(context, { run: plan.run, schema, collection: collection.collection });
   const numbers = shards.map(({ number }) => number);
@@ -152,7 +154,7 @@ export async function digestShards(
   shards: readonly ShardItem[],
   live: string,
 ): Promise<SourceSum> {
-  const repairs = await context.database.withClient('verify', (client) => liveRepairs(client, live));
+  const repairs = await context.database.withKeptClient('verify', (client) => liveRepairs(client, live));
   const sums = await pMap(shards, (shard) => digestShard(context, shard, repairs), { concurrency: 2 });
   const total = (key: 'read' | 'rejected' | 'vanished') => sums.reduce((sum, shard) => sum + shard[key], 0);
   return {

@@ -36,6 +36,17 @@ describe('the progress', () => {
     );
   });
 
+  it('tells how many collections of an estate are planned', () => {
+    const progress = new Progress();
+    const seen = (collections: number) => ({ message: 'progress', phase: 'plan', collections, of: 10_000 });
+    assert.equal(progressLine(progress.view(0)), 'Planning');
+    follow(progress, [seen(100), seen(200), seen(300)]);
+    assert.equal(
+      progressLine(progress.view(2000)),
+      'Planning    300 of 10,000 collections (3 %)  100/s  1 min 37 s left',
+    );
+  });
+
   it('tells how far the export is while records are imported', () => {
     const progress = new Progress();
     follow(progress, [planned, part('export', 0, 300), part('import', 0, 100), part('export', 1, 300)]);
