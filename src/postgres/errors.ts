@@ -27,6 +27,9 @@ export const SQLSTATE = {
   serializationFailure: '40001',
   deadlockDetected: '40P01',
   lockNotAvailable: '55P03',
+  characterNotInRepertoire: '22021',
+  invalidBinaryRepresentation: '22P03',
+  badCopyFileFormat: '22P04',
   undefinedTable: '42P01',
   invalidSchemaName: '3F000',
   undefinedFile: '58P01',
@@ -48,6 +51,13 @@ const BUSY = new Set<string>([
   SQLSTATE.queryCanceled,
 ]);
 
+/** What the program writes is UTF-8, and whole rows: the server got other bytes than were sent. */
+const BENT = new Set<string>([
+  SQLSTATE.characterNotInRepertoire,
+  SQLSTATE.invalidBinaryRepresentation,
+  SQLSTATE.badCopyFileFormat,
+]);
+
 const SOCKET_REASONS: Record<string, string> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'the connection was cut',
@@ -62,6 +72,7 @@ const SOCKET_REASONS: Record<string, string> = {
 interface DriverError {
   code?: string;
   message?: string;
+  severity?: string;
 }
 
 /**
@@ -72,7 +83,7 @@ interface DriverError {
  */
 export function toMigrationError(error: unknown, where: string, user: string): unknown {
   if (error instanceof MigrationError) return error;
-  const { code = '', message = '' } = error as DriverError;
+  const { code = '', message = '', severity } = error as DriverError;
   const at = `Postgres at ${where}`;
   const cause = { cause: error };
   if (code === SQLSTATE.invalidPassword || /SASL|password must be a string/i.test(message))
@@ -128,8 +139,14 @@ export function toMigrationError(error: unknown, where: string, user: string): u
       `${at} has a certificate that cannot be verified (${code}): pass its authority with --target-ca.`,
       cause,
     );
+  if (BENT.has(code))
+    return new TargetUnavailable(
+      `${at} got other bytes than were sent (${message}): run again, over TLS if it comes back.`,
+      cause,
+    );
   const reason = SOCKET_REASONS[code] ?? (code === '' ? brokenReason(message) : undefined);
-  if (reason || AWAY.has(code) || code.startsWith('08'))
+  // FATAL: whatever it was (files of its own that it could not write, say), it ended the connection.
+  if (reason || AWAY.has(code) || code.startsWith('08') || severity === 'FATAL' || severity === 'PANIC')
     return new TargetUnavailable(
       `${at} is not reachable (${reason ?? message}): check the address and that the server runs.`,
       cause,

@@ -1,12 +1,15 @@
 import pMap from 'p-map';
 import { addChecksums } from '../copy/digest.ts';
 import { DIGEST_RECORD_BYTES } from '../copy/digest-rows.ts';
-import { ObjectMissing, type ShardStore } from '../store/store.ts';
+import { ObjectDamaged, ObjectMissing, type ShardStore } from '../store/store.ts';
 
 /** 24 bytes a record make small objects: of ten thousand shards mostly the way to the bucket counts. */
 const READS_AT_A_TIME = 16;
 
-/** Sums modulo 2^64, decimal, of the digests in objects of the store, by key; null of one that is not there. */
+/**
+ * Sums modulo 2^64, decimal, of the digests in objects of the store, by key; null of one that is not there, or of which
+ * the store says again that it is damaged.
+ */
 export async function storedChecksums(
   store: ShardStore,
   objects: Iterable<string>,
@@ -19,20 +22,28 @@ export async function storedChecksums(
 
 async function storedChecksum(store: ShardStore, key: string): Promise<string | null> {
   try {
-    let sum = 0n;
-    let rest: Buffer = Buffer.alloc(0);
-    for await (const piece of await store.readPieces(key)) {
-      const bytes = Buffer.concat([rest, piece]);
-      let at = 0;
-      for (; at + DIGEST_RECORD_BYTES <= bytes.length; at += DIGEST_RECORD_BYTES)
-        sum += bytes.readBigUInt64BE(at + 16);
-      rest = bytes.subarray(at);
-    }
-    return BigInt.asUintN(64, sum).toString();
+    // Once more, since a bad line damages what comes, and not what the store has.
+    return await sumOf(store, key).catch((error) => {
+      if (error instanceof ObjectDamaged) return sumOf(store, key);
+      throw error;
+    });
   } catch (error) {
-    if (error instanceof ObjectMissing) return null;
+    if (error instanceof ObjectMissing || error instanceof ObjectDamaged) return null;
     throw error;
   }
+}
+
+async function sumOf(store: ShardStore, key: string): Promise<string> {
+  let sum = 0n;
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const piece of await store.readPieces(key)) {
+    const bytes = Buffer.concat([rest, piece]);
+    let at = 0;
+    for (; at + DIGEST_RECORD_BYTES <= bytes.length; at += DIGEST_RECORD_BYTES)
+      sum += bytes.readBigUInt64BE(at + 16);
+    rest = bytes.subarray(at);
+  }
+  return BigInt.asUintN(64, sum).toString();
 }
 
 /** Their sum; null if one of them is not known. */

@@ -130,6 +130,8 @@ test("each kind of Postgres' refusals has the name by which the state machine kn
     ['40001', 'could not serialize access', TargetBusy],
     ['40P01', 'deadlock detected', TargetBusy],
     ['55P03', 'canceling statement due to lock timeout', TargetBusy],
+    ['22021', 'invalid byte sequence for encoding "UTF8": 0xff', TargetUnavailable],
+    ['22P03', 'incorrect binary data format', TargetUnavailable],
     ['42P01', 'relation "docs__incoming.documents" does not exist', TargetBusy],
     ['3F000', 'schema "docs__incoming" does not exist', TargetBusy],
     ['53100', 'could not extend file "base/1/2": No space left on device', TargetFull],
@@ -143,6 +145,13 @@ test("each kind of Postgres' refusals has the name by which the state machine kn
     // One sentence: what, where, and what to do after the colon.
     assert.match(named.message, /^Postgres at host:5432\/db .+: .+\.$/);
   }
+});
+
+test('an error that ended the connection is that of a server which is away for a while', () => {
+  const error = { code: 'XX000', severity: 'FATAL', message: 'could not write init file' };
+  const named = toMigrationError(Object.assign(new Error(error.message), error), 'host:5432/db', 'app');
+  assert.ok(named instanceof TargetUnavailable);
+  assert.match(named.message, /could not write init file/);
 });
 
 test('an error that no remedy is known for stays what it is', () => {
