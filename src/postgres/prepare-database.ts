@@ -72,7 +72,7 @@ async function createExtension(client: pg.Client, where: string): Promise<string
 async function installExtension(client: pg.Client, where: string, available: boolean): Promise<void> {
   if (!available) throw extensionMissing(where, undefined);
   try {
-    await client.query('create extension vector');
+    await client.query('create extension if not exists vector');
   } catch (error) {
     if ((error as pg.DatabaseError).code === SQLSTATE.insufficientPrivilege)
       throw extensionNotAllowed(where, error);
