@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { buildAll } from '../local/build.ts';
 import { runMigration } from '../local/run-migration.ts';
 import type { CollectionPlan, ShardItem } from '../src/contract.ts';
-import { buildResources } from '../src/index-build/build-memory.ts';
+import { buildResources, setResources } from '../src/index-build/build-memory.ts';
 import { requirePlan } from '../src/plan/plan-file.ts';
 import { collectionSchema } from '../src/postgres/collection-schema.ts';
 import type { RunReport } from '../src/report/report.ts';
@@ -92,9 +92,7 @@ async function copyAll(client: pg.Client, setting: Setting, { run }: RunReport):
 /** Builds what the run has built, with the same memory and workers. @returns seconds */
 async function indexAll(client: pg.Client, report: RunReport): Promise<number> {
   const { plan, indexes } = report.collections[0]!;
-  const resources = await buildResources(client, plan, totalmem());
-  await client.query(`set maintenance_work_mem = '${resources.maintenanceKilobytes}kB'`);
-  await client.query(`set max_parallel_maintenance_workers = ${resources.parallelWorkers}`);
+  await client.query(setResources(await buildResources(client, plan, totalmem())));
   const built = collectionSchema(plan, BARE_SCHEMA).indexes.filter(({ name }) => indexes.includes(name));
   return secondsOf(async () => {
     for (const { ddl } of built) await client.query(ddl);

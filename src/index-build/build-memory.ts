@@ -9,7 +9,20 @@ export interface BuildResources {
   maintenanceKilobytes: number;
   /** Backends that help the one that builds. */
   parallelWorkers: number;
+  /** Whether it is worth a helper, whatever the table's size is without its vectors. */
+  isShared: boolean;
 }
+
+/** Statements that give a session its resources. */
+export const setResources = ({ maintenanceKilobytes, parallelWorkers, isShared }: BuildResources): string =>
+  [
+    `set maintenance_work_mem = '${maintenanceKilobytes}kB'`,
+    `set max_parallel_maintenance_workers = ${parallelWorkers}`,
+    ...(isShared ? ['set min_parallel_table_scan_size = 0'] : []),
+  ].join('; ');
+
+export const RESOURCES_AS_BEFORE =
+  'reset maintenance_work_mem; reset max_parallel_maintenance_workers; reset min_parallel_table_scan_size';
 
 /** Share of the server's memory that builds may take; shared_buffers has another quarter, queries the rest. */
 export const BUILD_SHARE = 1 / 4;
@@ -18,6 +31,12 @@ const LARGE_SHARE = 1 / 4;
 /** Small builds that may run side by side (src/plan/store-plan.ts: MOST_INDEX_BUILDS). */
 const SMALL_BUILDS = 4;
 const GRAPH_MARGIN = 1.1;
+/**
+ * Vectors that lie beside their table (TOAST, from some 490 dimensions on) let it look small to Postgres, which shares
+ * out a build from 8 MB of the table itself: nobody would help with the index of fewer than 90,000 vectors of 1,536
+ * dimensions. So the vectors count here. A build that takes a tenth of a second needs no helper: its start is as long.
+ */
+const SHARED_FROM_BYTES = 8 * 1024 ** 2;
 
 /**
  * Sizes a build by the graph that it makes in memory: past maintenance_work_mem the rest of an HNSW build is
@@ -45,5 +64,6 @@ export async function buildResources(
     exclusive,
     maintenanceKilobytes: Math.max(1024, Math.ceil(bytes / 1024)),
     parallelWorkers: exclusive ? workers : Math.max(1, Math.floor(workers / SMALL_BUILDS)),
+    isShared: 4 * collection.records * (collection.dimension ?? 0) >= SHARED_FROM_BYTES,
   };
 }

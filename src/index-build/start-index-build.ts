@@ -11,7 +11,7 @@ import { SQLSTATE } from '../postgres/errors.ts';
 import type { IndexDefinition } from '../postgres/index-definition.ts';
 import { tablesOf } from '../postgres/ledger.ts';
 import { requireOwned } from '../postgres/schema-owners.ts';
-import { type BuildResources, buildResources } from './build-memory.ts';
+import { type BuildResources, buildResources, RESOURCES_AS_BEFORE, setResources } from './build-memory.ts';
 import { graphBytes, spillsAfter } from './hnsw-size.ts';
 import { buildPurpose, definitionsOf, indexState } from './index-state.ts';
 import { finishBuild, finishLeftBuilds, noteBuild, noteFailure } from './ledger.ts';
@@ -113,20 +113,18 @@ async function tryLocks(
   return memory.rows[0]?.had ? 'had' : 'memory';
 }
 
-async function prepareSession(client: pg.Client, { maintenanceKilobytes, parallelWorkers }: BuildResources) {
+async function prepareSession(client: pg.Client, resources: BuildResources) {
   // A notice to a client that is gone would end the backend, and the build with it.
   await client.query('set client_min_messages = error');
   // A server that looks after its clients would do so too, and the build be begun for ever. Before version 14 none did.
   await client.query(
     "select set_config(name, '0', false) from pg_settings where name = 'client_connection_check_interval'",
   );
-  await client.query(`set maintenance_work_mem = '${maintenanceKilobytes}kB'`);
-  await client.query(`set max_parallel_maintenance_workers = ${parallelWorkers}`);
+  await client.query(setResources(resources));
 }
 
 /** The connection is kept for the next collection: the locks that it has and what `prepareSession` sets are not. */
-const SESSION_AS_BEFORE = `select pg_advisory_unlock_all();
-  reset client_min_messages; reset maintenance_work_mem; reset max_parallel_maintenance_workers`;
+const SESSION_AS_BEFORE = `select pg_advisory_unlock_all(); reset client_min_messages; ${RESOURCES_AS_BEFORE}`;
 
 /** What a key says that finds a record twice: a unique one, or an exclusion. */
 const TWICE: string[] = [SQLSTATE.uniqueViolation, SQLSTATE.exclusionViolation];

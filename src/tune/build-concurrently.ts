@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { IndexBuildFailed, MigrationError } from '../errors.ts';
-import { buildResources } from '../index-build/build-memory.ts';
+import { buildResources, setResources } from '../index-build/build-memory.ts';
 import { type Log, reportProgress } from '../log.ts';
 import type { Database } from '../postgres/database.ts';
 import type { FurtherIndex } from './further-indexes.ts';
@@ -83,13 +83,7 @@ async function run(
   await database.withClient('tune', (builder) =>
     database.withClient('tune progress', async (observer) => {
       signal.throwIfAborted();
-      const { maintenanceKilobytes, parallelWorkers } = await buildResources(
-        builder,
-        live,
-        instanceMemoryBytes,
-      );
-      await builder.query(`set maintenance_work_mem = '${maintenanceKilobytes}kB'`);
-      await builder.query(`set max_parallel_maintenance_workers = ${parallelWorkers}`);
+      await builder.query(setResources(await buildResources(builder, live, instanceMemoryBytes)));
       const pid = await backendOf(builder);
       const cancel = () => void observer.query('select pg_cancel_backend($1)', [pid]).catch(() => undefined);
       signal.addEventListener('abort', cancel, { once: true });

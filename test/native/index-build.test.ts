@@ -186,3 +186,25 @@ test('a large build has the memory to itself; small ones wait for it, and run be
   await waitUntilStopped(plan, 'small');
   assert.equal((await start(plan, 'other')).state, 'valid');
 });
+
+test('helpers share the build of vectors that lie beside their table', async () => {
+  // 25 MB, of which less than 1 MB is the table itself: it alone would get no helper.
+  const collection = collectionPlan({ schema: 'beside', records: 4000, dimension: 1536 });
+  // A quarter of it is the budget, and each process must have 32 MB of it.
+  const plan = planOf('beside', [collection], { instanceMemoryBytes: 400 * 1024 ** 2 });
+  await prepare(target, plan);
+  await load(target, collection);
+  let helpers = 0;
+  const building = start(plan, 'beside').finally(() => {
+    clearInterval(looking);
+  });
+  const looking = setInterval(async () => {
+    const [{ count }] = (await target.rows<{ count: number }>(
+      `select count(*)::integer as count from pg_stat_activity
+        where datname = current_database() and backend_type = 'parallel worker' and query ~* 'using hnsw'`,
+    )) as [{ count: number }];
+    helpers = Math.max(helpers, count);
+  }, 50);
+  assert.equal((await building).state, 'valid');
+  assert.ok(helpers > 0, 'one process has built it alone');
+});
