@@ -105,6 +105,11 @@ export function toMigrationError(error: unknown, where: string, user: string): u
       `${at} is read-only: pass the address of the primary server, or reset default_transaction_read_only.`,
       cause,
     );
+  if (lacksSharedMemory(error))
+    return new TargetFull(
+      `${at} has too little shared memory for parallel work (${message}): enlarge its /dev/shm (docker run --shm-size=1g), or set max_parallel_maintenance_workers = 0.`,
+      cause,
+    );
   if (code === SQLSTATE.diskFull || /no space left/i.test(message))
     return new TargetFull(
       `${at} has no space left on its disk: enlarge it, then go on with the same --run.`,
@@ -152,6 +157,15 @@ export function toMigrationError(error: unknown, where: string, user: string): u
       cause,
     );
   return error;
+}
+
+/** What the processes of one statement share: in a container its /dev/shm has 64 MB unless it is told otherwise. */
+export function lacksSharedMemory(error: unknown): boolean {
+  const { code = '', message = '' } = error as DriverError;
+  // Its file's name stands in the message in every language.
+  return (
+    (code === SQLSTATE.diskFull || code === SQLSTATE.outOfMemory) && /"\/?PostgreSQL\.\d+"/.test(message)
+  );
 }
 
 export const extensionMissing = (where: string, cause: unknown) =>

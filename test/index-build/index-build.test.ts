@@ -216,3 +216,29 @@ test('a build leaves no lock and no setting behind', async () => {
   );
   assert.deepEqual(settings, { changed: 0 });
 });
+
+test('where helpers find no shared memory, one process builds alone, and a warning says why', async () => {
+  await target.rows(`create function no_shared_memory() returns event_trigger language plpgsql as $$ begin
+    if current_setting('max_parallel_maintenance_workers')::integer > 0 then
+      raise exception 'could not resize shared memory segment "/PostgreSQL.1843" to 99 bytes: No space left on device'
+        using errcode = 'disk_full';
+    end if; end $$`);
+  await target.rows(
+    "create event trigger no_shared_memory on ddl_command_start when tag in ('CREATE INDEX') execute function no_shared_memory()",
+  );
+  try {
+    const plan = planOf('run');
+    await prepare(target, plan);
+    await load(target, plan.collections[0]!);
+    const warnings: string[] = [];
+    const log: Log = { info() {}, warn: (message) => warnings.push(message) };
+    const context = { database: target.database, log, patienceMilliseconds: 60_000 };
+    const item = { run: 'run', schema: 'docs', collection: 'docs', looks: 0 };
+    assert.equal((await startIndexBuild(context, plan, item)).state, 'valid');
+    assert.ok((await indexNames()).includes('idx_embeddings_vector'));
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!, /shared memory .*--shm-size/);
+  } finally {
+    await target.rows('drop event trigger no_shared_memory');
+  }
+});

@@ -195,16 +195,18 @@ test('helpers share the build of vectors that lie beside their table', async () 
   await prepare(target, plan);
   await load(target, collection);
   let helpers = 0;
+  let isBuilding = true;
   const building = start(plan, 'beside').finally(() => {
-    clearInterval(looking);
+    isBuilding = false;
   });
-  const looking = setInterval(async () => {
+  while (isBuilding) {
     const [{ count }] = (await target.rows<{ count: number }>(
       `select count(*)::integer as count from pg_stat_activity
         where datname = current_database() and backend_type = 'parallel worker' and query ~* 'using hnsw'`,
     )) as [{ count: number }];
     helpers = Math.max(helpers, count);
-  }, 50);
+    await sleep(20);
+  }
   assert.equal((await building).state, 'valid');
   assert.ok(helpers > 0, 'one process has built it alone');
 });

@@ -136,6 +136,11 @@ test("each kind of Postgres' refusals has the name by which the state machine kn
     ['3F000', 'schema "docs__incoming" does not exist', TargetBusy],
     ['53100', 'could not extend file "base/1/2": No space left on device', TargetFull],
     ['58030', 'could not write to file "pg_wal/x": No space left on device', TargetFull],
+    [
+      '53100',
+      'could not resize shared memory segment "/PostgreSQL.27" to 9 bytes: No space left',
+      TargetFull,
+    ],
     ['42704', 'type "vector" does not exist', ExtensionMissing],
     ['58P01', 'could not open extension control file "/usr/share/vector.control"', ExtensionMissing],
     ['0A000', 'extension "vector" is not available', ExtensionMissing],
