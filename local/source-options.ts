@@ -20,6 +20,7 @@ import {
   schemaName,
   sourceUrl,
   sourceUrlOrFolder,
+  sparseColumns,
   targetUrl,
 } from './command-line/values.ts';
 
@@ -69,6 +70,9 @@ export const selectionOptions = {
   ),
   shardBytes: bytes('vector bytes of a shard; 64MB by default', { min: 64 * 1024, max: 1024 ** 3 }),
   layout: oneOf(LAYOUTS, 'tables that a collection arrives in (docs/layouts.md); guide by default'),
+  sparseColumn: sparseColumns(
+    'key of the metadata whose sparse vectors get a column of type sparsevec, its name (made from the key by default) and its dimension (1000000000 by default); may be repeated (docs/awkward-data.md)',
+  ),
   index: oneOf(['hnsw', 'ivfflat'], 'approximate index on the embeddings; hnsw by default'),
 };
 
@@ -147,9 +151,13 @@ type RequestValues = Partial<Values<typeof selectionOptions> & Values<typeof run
 
 /** What the options ask of the state machine; what was not given is left to its defaults. */
 export function requestOf(values: RequestValues): MigrationRequest {
-  const { store: _, instanceMemory: instanceMemoryBytes, ...rest } = values;
-  const request = { ...rest, instanceMemoryBytes };
-  const names = [...Object.keys(selectionOptions), ...Object.keys(runOptions), 'instanceMemoryBytes'];
+  const { store: _, instanceMemory: instanceMemoryBytes, sparseColumn, ...rest } = values;
+  const request = { ...rest, instanceMemoryBytes, sparseColumns: sparseColumn };
+  const names = [
+    ...Object.keys(selectionOptions),
+    ...Object.keys(runOptions),
+    ...['instanceMemoryBytes', 'sparseColumns'],
+  ];
   return Object.fromEntries(
     Object.entries(request).filter(([name, value]) => names.includes(name) && value !== undefined),
   );

@@ -25,6 +25,34 @@ export type IndexMethod = 'hnsw' | 'ivfflat';
 export const LAYOUTS = ['guide', 'flat', 'shared', 'langchain', 'llamaindex'] as const;
 export type LayoutName = (typeof LAYOUTS)[number];
 
+/** Most dimensions of pgvector's sparsevec (its README, "Sparse Vectors"). */
+const MAX_SPARSE_DIMENSION = 1_000_000_000;
+
+/** A column for the sparse vectors that a key of the metadata holds. */
+export const SparseColumnRequest = z.strictObject({
+  /** Key of the metadata. */
+  key: z.string(),
+  /** Name of the column; made from the key by default. */
+  column: z
+    .string()
+    .refine(
+      (name) => /^[^\0]+$/.test(name) && name.isWellFormed() && Buffer.byteLength(name) <= 63,
+      'use a name of 1 to 63 bytes',
+    )
+    .optional(),
+  /**
+   * Dimension of the column and of what is searched for in it. Chroma knows none; by default the largest that there
+   * is, so that every vector fits which pgvector can hold. It takes no room.
+   */
+  dimension: z.int().min(1).max(MAX_SPARSE_DIMENSION).default(MAX_SPARSE_DIMENSION),
+});
+export type SparseColumnRequest = z.infer<typeof SparseColumnRequest>;
+export interface SparseColumn {
+  key: string;
+  column: string;
+  dimension: number;
+}
+
 /** A run's name: it becomes a folder of the store and a key of the ledger. */
 export const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
@@ -60,6 +88,8 @@ export const MigrationInput = z.strictObject({
     .default(64 * 1024 * 1024),
   /** Tables that a collection arrives in: see LAYOUTS. */
   layout: z.enum(LAYOUTS).default('guide'),
+  /** Keys of the metadata whose sparse vectors get a column each, in all collections (docs/awkward-data.md). */
+  sparseColumns: z.array(SparseColumnRequest).nonempty().optional(),
   /** Approximate index on the embeddings. */
   index: z.enum(['hnsw', 'ivfflat']).default('hnsw'),
   /** Searches that verification samples from each collection. */
@@ -128,6 +158,8 @@ export interface CollectionPlan {
   hnsw: HnswSettings;
   indexMethod: IndexMethod;
   layout: LayoutName;
+  /** Absent where none were asked for. */
+  sparseColumns?: SparseColumn[];
   /** Name of the embedding model, where Chroma knows it. */
   model: string | null;
   /** Chroma's own words on the collection, kept in the ledger. */

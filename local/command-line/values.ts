@@ -1,7 +1,7 @@
 /** Kinds of values that options take. Each parser's error completes the sentence "--option …". */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RUN_NAME } from '../../src/contract.ts';
+import { RUN_NAME, SparseColumnRequest } from '../../src/contract.ts';
 import { schemaNameProblem } from '../../src/plan/schema-name.ts';
 import { S3_PLACE } from '../../src/store/open-store.ts';
 import { SSL_MODES } from '../config-file/fields.ts';
@@ -205,6 +205,27 @@ export const schemaName = (help: string): Option<string> => ({
     if (problem) throw new Error(`is '${given}', which ${problem}`);
     return given;
   },
+});
+
+/** `KEY`, `KEY=NAME`, either with `/DIMENSION` behind it, any number of times. */
+export const sparseColumns = (help: string): Option<[SparseColumnRequest, ...SparseColumnRequest[]]> => ({
+  value: 'KEY[=NAME][/DIMENSION]',
+  help,
+  multiple: true,
+  parse: (given) =>
+    given.split('\n').map((one) => {
+      const [, key = '', column, dimension] = /^(.+?)(?:=([^=/]*))?(?:\/(\d+))?$/s.exec(one) ?? [];
+      const request = SparseColumnRequest.safeParse({
+        ...{ key, column },
+        ...(dimension !== undefined && { dimension: Number(dimension) }),
+      });
+      const [wrong] = request.error?.issues ?? [];
+      if (key === '' || wrong)
+        throw new Error(
+          `is '${one}' and must look like KEY, KEY=NAME or KEY=NAME/30522, with a name of at most 63 bytes and a dimension from 1 to 1000000000`,
+        );
+      return request.data as SparseColumnRequest;
+    }) as [SparseColumnRequest, ...SparseColumnRequest[]],
 });
 
 export const runName = (help: string): Option<string> => ({

@@ -32,7 +32,7 @@ import {
 import { alignedTable } from '../summary.ts';
 import { printRun } from './migrate.ts';
 
-const { schema, shardBytes, index, layout } = selectionOptions;
+const { schema, shardBytes, index, layout, sparseColumn } = selectionOptions;
 const { store, run, sampleSize, tune, instanceMemory, takeOver } = runOptions;
 const options = {
   source: place('FILE.jsonl, folder or s3://BUCKET/PREFIX with JSON lines, gzip and zstd too', {
@@ -53,7 +53,19 @@ const options = {
   ),
   updateExisting: flag('add to the live tables and update what is there, in one transaction a collection'),
   ...fileOptions,
-  ...{ schema, index, layout, shardBytes, store, run, sampleSize, tune, instanceMemory, takeOver },
+  ...{
+    schema,
+    index,
+    layout,
+    sparseColumn,
+    shardBytes,
+    store,
+    run,
+    sampleSize,
+    tune,
+    instanceMemory,
+    takeOver,
+  },
   // What repairs a record is the exporter, which these have gone past.
   onReject: oneOf(
     ['fail', 'quarantine'],
@@ -79,8 +91,15 @@ export const importCommand: Command<typeof options> = {
   ],
   output: importOutput,
   async run(values) {
-    if (values.verify && values.noVerify)
-      throw new UsageError(['--verify and --no-verify contradict each other']);
+    const mistakes = [
+      ...(values.verify && values.noVerify ? ['--verify and --no-verify contradict each other'] : []),
+      ...(values.updateExisting && values.sparseColumn
+        ? [
+            '--sparse-column is for new tables, and with --update-existing the live ones keep theirs: leave one away',
+          ]
+        : []),
+    ];
+    if (mistakes.length > 0) throw new UsageError(mistakes);
     const from = await openFilePlace(values.source as string);
     const manifest = await readExportManifest(from.store, manifestKey(from.file));
     // The shards of an export are a run, which has its name.
@@ -167,9 +186,12 @@ async function planOf(
       );
     return known;
   }
-  const { schema: name, index: method, layout: laid, shardBytes: size } = values;
+  const { schema: name, index: method, layout: laid, shardBytes: size, sparseColumn: sparse } = values;
   const sampleSize = values.noVerify ? 0 : values.sampleSize;
-  const request = requestOf({ schema: name, index: method, layout: laid, shardBytes: size, sampleSize });
+  const request = requestOf({
+    ...{ schema: name, index: method, layout: laid, shardBytes: size, sampleSize },
+    sparseColumn: sparse,
+  });
   return readFilePlace(
     { ...values, from, manifest },
     { store, run, request, batchSize: values.batchSize ?? BATCH },

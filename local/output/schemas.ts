@@ -128,6 +128,8 @@ export const executionOutput: z.ZodType<Look> = z.object({
   error: z.object({ name: z.string(), message: z.string() }).nullable(),
 });
 
+const sparseColumn = z.object({ key: z.string(), column: z.string(), dimension: count });
+
 export const planOutput = z.object({
   version: z.literal(1),
   run: z.string(),
@@ -140,6 +142,7 @@ export const planOutput = z.object({
       ...{ tenant: z.string(), database: z.string(), collection: z.string(), collectionId: z.uuid() },
       ...{ schema: z.string(), layout, dimension: count.nullable(), space, records: count, shards: count },
       ...{ bytes: count, hnsw, indexMethod: method, model: z.string().nullable() },
+      sparseColumns: z.array(sparseColumn).optional().describe('With --sparse-column'),
       metadata: z.record(z.string(), z.unknown()).nullable(),
       configuration: z.unknown(),
       profile: z.object({
@@ -175,6 +178,15 @@ const verification: z.ZodType<Verification> = z.object({
   }),
   metadataMismatches: count,
   zeroVectors: count,
+  sparseColumns: z.array(
+    sparseColumn.extend({
+      filled: count.describe('Records whose sparse vector stands in the column'),
+      leftOut: z
+        .object({ count, ids: z.array(z.string()).describe('At most a hundred') })
+        .describe('Records that hold something else under the key: their column is null'),
+      differing: z.array(z.string()),
+    }),
+  ),
   searches: z.object({
     ...{ sampled: count, recallAt10: share.nullable(), chromaRecallAt10: share.nullable() },
     neighbours: z.object({ successful: count, found: count, wanted: count }),

@@ -3,6 +3,7 @@ import type { CollectionPlan, MigrationInput, Plan } from '../contract.ts';
 import { InvalidInput, SourceChanged } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { schemaNames } from '../plan/schema-name.ts';
+import { sparseColumns } from '../plan/sparse-columns.ts';
 import { storePlan } from '../plan/store-plan.ts';
 import { Ticker } from '../shard/ticker.ts';
 import { wholeLines } from '../shard/whole-lines.ts';
@@ -195,6 +196,7 @@ class Reading {
       ...head,
       schema: options.schema ?? head.schema,
       layout: options.layout,
+      sparseColumns: sparseColumns(options, name),
       indexMethod: options.index,
     };
   }

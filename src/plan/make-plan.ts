@@ -12,6 +12,7 @@ import { checkLayout, layoutWarnings } from './layout-warnings.ts';
 import { listIds } from './list-ids.ts';
 import { lookAtCollection } from './profile.ts';
 import { type SelectedCollection, selectCollections } from './select-collections.ts';
+import { sparseColumns } from './sparse-columns.ts';
 
 /** Collections that are looked at at the same time. */
 const LOOKS_AT_A_TIME = 8;
@@ -108,7 +109,7 @@ async function planCollection(
     ...{ tenant, database, collection: name, collectionId, schema, dimension },
     ...{ records, shards: cuts.length, profile, indexMethod: options.index },
     ...(store && { idsHash: hashOfLists(cuts.map(({ idsHash }) => idsHash)) }),
-    layout: options.layout,
+    ...{ layout: options.layout, sparseColumns: sparseColumns(options, name) },
     bytes: records * storedRecordBytes(dimension ?? 0, profile),
     ...collectionSettings(collection),
     metadata: collection.metadata ?? null,

@@ -4,6 +4,7 @@ import type { IndexDefinition } from './index-definition.ts';
 import { layoutOf } from './layouts/layouts.ts';
 import { searchFunctions } from './search-functions.ts';
 import { attachment, sharedSchemaOf, sharedTablesDdl } from './shared-tables.ts';
+import { sparseColumnsDdl } from './sparse-columns.ts';
 
 /** Where a run fills the tables that will take the place of those in `schema`. */
 export const incomingSchema = (schema: string): string => `${schema}__incoming`;
@@ -24,7 +25,10 @@ export function collectionSchema(plan: CollectionPlan, schema: string): Collecti
   const quoted = pg.escapeIdentifier(schema);
   const layout = layoutOf(plan);
   return {
-    tables: layout.tables(plan, quoted) + searchFunctions(plan, quoted, layout),
+    tables:
+      layout.tables(plan, quoted) +
+      sparseColumnsDdl(plan, quoted, layout) +
+      searchFunctions(plan, quoted, layout),
     indexes: layout.indexes(plan, quoted),
   };
 }

@@ -11,6 +11,7 @@ import { lockLedger, migrateLedger } from './ledger-schema.ts';
 import { pgvectorWarnings } from './pgvector-version.ts';
 import { ownSchemas } from './schema-owners.ts';
 import { createSharedTables } from './shared-tables.ts';
+import { checkSparseType } from './sparse-columns.ts';
 import { findUpdatable } from './updatable.ts';
 
 /** Collections whose tables are made in one transaction: each takes some ten locks of some thousand. */
@@ -29,6 +30,7 @@ export async function prepareDatabase(
 ): Promise<PrepareDatabaseOutput> {
   return database.withClient(`prepare ${plan.run}`, async (client) => {
     const pgvectorVersion = await createExtension(client, database.where);
+    checkSparseType(plan.collections, pgvectorVersion, database.where);
     await migrateLedger(client);
     await checkTargets(client, plan, database.where);
     await takeOwnership(client, plan);

@@ -15,8 +15,11 @@ export async function findUpdatable(client: pg.Client, plan: Plan): Promise<Set<
     layout: LayoutName;
     dimension: number | null;
     keys: number;
+    generated: string[];
   }>(
     `select p.schema, p.collection_id as id, p.layout, nullif(a.atttypmod, -1) as dimension,
+            array(select g.attname::text from pg_attribute g
+                   where g.attrelid = to_regclass(format('%I.documents', p.schema)) and g.attgenerated = 's') as generated,
             (select count(*) from pg_constraint c where c.contype = 'p' and c.conrelid in (
                to_regclass(format('%I.documents', p.schema)), to_regclass(format('%I.embeddings', p.schema)))) as keys
        from chroma_migration.published_schemas p
@@ -26,9 +29,10 @@ export async function findUpdatable(client: pg.Client, plan: Plan): Promise<Set<
     [plan.collections.map(({ schema }) => schema)],
   );
   const live = new Map(rows.map((row) => [row.schema, row]));
-  for (const { schema, collection, collectionId, dimension } of plan.collections) {
+  for (const { schema, collection, collectionId, dimension, sparseColumns = [] } of plan.collections) {
     const tables = live.get(schema);
     if (!tables) continue;
+    const lacking = sparseColumns.find(({ column }) => !tables.generated.includes(column));
     const reason =
       tables.layout !== 'guide' || plan.options.layout !== 'guide'
         ? `only tables of the layout "guide" can be, and they are of "${tables.layout}" and asked for as "${plan.options.layout}"`
@@ -38,7 +42,9 @@ export async function findUpdatable(client: pg.Client, plan: Plan): Promise<Set<
             ? `they have ${tables.dimension ?? 'no'} dimensions and the collection ${dimension ?? 'none'}`
             : tables.keys < 2
               ? 'they have lost a primary key'
-              : null;
+              : lacking
+                ? `they have no column "${lacking.column}" of sparse vectors`
+                : null;
     if (reason !== null)
       throw new UpdateImpossible(
         `The live tables of collection "${collection}" (schema "${schema}") cannot be brought up to date, since ${reason}: migrate it anew without --update-existing.`,

@@ -2,9 +2,13 @@ import pg from 'pg';
 import { SchemaOccupied } from '../errors.ts';
 import { SQLSTATE } from '../postgres/errors.ts';
 import type { Layout } from '../postgres/layouts/layout.ts';
+import { SPARSE_FUNCTION } from '../postgres/sparse-columns.ts';
 
 /** What is moved from schema to schema beside a layout's relations with their indexes and keys. */
 const FUNCTIONS = ['search_similar(vector, integer, double precision)', 'search_nearest(vector, integer)'];
+
+/** The function that makes columns of sparse vectors, where there are any: it can only go after its columns. */
+const ownFunction = (schema: string) => `${pg.escapeIdentifier(schema)}.${SPARSE_FUNCTION}`;
 
 /**
  * Less than deadlock_timeout (1 s): where a reader holds one table and wants the other, this side gives up
@@ -54,6 +58,7 @@ export async function dropPrevious(client: pg.Client, { schema, layout }: Place)
         ...[...layout.relations]
           .reverse()
           .map(({ kind, name }) => `drop ${kind} if exists ${qualified(schema, name)}`),
+        `drop function if exists ${ownFunction(schema)}`,
         `drop schema if exists ${quoted}`,
       ].join(';'),
     );
@@ -78,6 +83,11 @@ export async function moveTables(client: pg.Client, { schema, layout }: Place, t
       ...FUNCTIONS.map(
         (name) => `alter function ${pg.escapeIdentifier(schema)}.${name} set schema ${target}`,
       ),
+      // ALTER has no IF EXISTS for functions, and a look beforehand would be a question more for each collection.
+      `do ${pg.escapeLiteral(
+        `begin if to_regprocedure(${pg.escapeLiteral(ownFunction(schema))}) is not null then
+           alter function ${ownFunction(schema)} set schema ${target}; end if; end`,
+      )}`,
     ].join(';'),
   );
 }

@@ -24,6 +24,7 @@ import { certificateOf, certificateText } from './certificate.ts';
 import { renderReportHtml } from './html.ts';
 import { coveredSeconds } from './intervals.ts';
 import type { CollectionReport, DeltaReport, ParameterReport, RunReport, ShardReport } from './report.ts';
+import { outsideOfSparseColumns } from './sparse-columns.ts';
 
 export interface ReportContext {
   database: Database;
@@ -91,6 +92,7 @@ export async function collectReport(
       ...replaced(ledger),
       ...repaired(ledger),
       ...collections.flatMap(outsideOfIndexes),
+      ...collections.flatMap(outsideOfSparseColumns),
       ...spilled(ledger),
       ...lostDigests(collections),
       ...writtenMeanwhile(collections),

@@ -1,3 +1,5 @@
+import type { SparseColumnFinding } from '../postgres/sparse-columns.ts';
+
 /** What verification found of one collection: `runs/<run>/verification/<schema>.json`. */
 export interface Verification {
   run: string;
@@ -28,6 +30,8 @@ export interface Verification {
   metadataMismatches: number;
   /** Records with a vector of zeros, which a cosine index does not hold; 0 in other spaces. */
   zeroVectors: number;
+  /** Columns of sparse vectors that the tables have. */
+  sparseColumns: SparseColumnFinding[];
   searches: {
     sampled: number;
     /** Of the exact nearest how many were found, and in how many searches the very nearest. */

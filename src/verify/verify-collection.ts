@@ -19,6 +19,7 @@ import type { Layout } from '../postgres/layouts/layout.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { forgetVerified, type LoadedShard, recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
 import { requireOwned } from '../postgres/schema-owners.ts';
+import { sparseColumnFindings } from '../postgres/sparse-columns.ts';
 import { type RepairedRow, repairedRows } from '../repair/ledger.ts';
 import { accountOfShards } from '../shard/shard-account.ts';
 import { readJson } from '../store/json.ts';
@@ -157,6 +158,7 @@ export async function inspect(
       ? await guideColumnMismatches(client, target)
       : { count: 0, ids: [] };
     const zeroVectors = collection.space === 'cosine' ? await countZeroVectors(client, layout, target) : 0;
+    const sparseColumns = await sparseColumnFindings(client, layout, target);
     const records = {
       source: samples.records,
       planned: collection.records,
@@ -169,10 +171,14 @@ export async function inspect(
     const unlike = equal
       ? { missing: [], unexpected: [], changed: [] }
       : await findDiffering(client, store, { collection, run, ...rows }, target);
-    const differing = { ...unlike, changed: [...new Set([...unlike.changed, ...columns.ids])] };
+    const bent = [...columns.ids, ...sparseColumns.flatMap((one) => one.differing)];
+    const differing = { ...unlike, changed: [...new Set([...unlike.changed, ...bent])] };
     const searches = await compareSearches(client, searchTarget(collection, target), samples);
     const metadataMismatches = columns.count;
-    const finding = { records, dimension, checksum, differing, metadataMismatches, zeroVectors, searches };
+    const finding = {
+      ...{ records, dimension, checksum, differing, metadataMismatches, zeroVectors },
+      ...{ sparseColumns, searches },
+    };
     const mismatches = mismatchesOf(collection, rows, finding);
     return {
       ...{ run, schema, collection: collection.collection, verified: mismatches.length === 0 },
@@ -221,15 +227,22 @@ async function readSamples(store: ShardStore, run: string, schema: string): Prom
 
 type Finding = Pick<
   Verification,
-  'records' | 'dimension' | 'checksum' | 'differing' | 'metadataMismatches' | 'zeroVectors' | 'searches'
+  | 'records'
+  | 'dimension'
+  | 'checksum'
+  | 'differing'
+  | 'metadataMismatches'
+  | 'zeroVectors'
+  | 'sparseColumns'
+  | 'searches'
 >;
 
 function mismatchesOf(
-  { dimension: planned }: CollectionPlan,
+  { dimension: planned, sparseColumns: asked = [] }: CollectionPlan,
   rows: ExpectedRows,
   finding: Finding,
 ): string[] {
-  const { records, dimension, checksum, differing, metadataMismatches, searches } = finding;
+  const { records, dimension, checksum, differing, metadataMismatches, sparseColumns, searches } = finding;
   const mismatches: string[] = [];
   const note = (wrong: boolean, sentence: string) => wrong && mismatches.push(sentence);
   note(
@@ -260,6 +273,13 @@ function mismatchesOf(
     metadataMismatches > 0,
     `${metadataMismatches} rows have guide columns that their metadata does not say.`,
   );
+  for (const { column, differing: ids } of sparseColumns)
+    note(ids.length > 0, `Column "${column}" holds other sparse vectors than the metadata.`);
+  for (const { column } of asked)
+    note(
+      !sparseColumns.some((found) => found.column === column),
+      `The tables have no column "${column}" of sparse vectors.`,
+    );
   note(
     distancesDiffer(searches.largestDistanceDifference),
     `Distances differ from Chroma's by ${searches.largestDistanceDifference}.`,

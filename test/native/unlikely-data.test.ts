@@ -4,10 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import pg from 'pg';
 import type { RejectPolicy, RejectReason } from '../../src/contract.ts';
 import { startServer, type TestServer } from '../command-line/servers.ts';
-import { documentedSql } from '../fixtures/documented-sql.ts';
 import { reportInProcess } from '../fixtures/migrate-in-process.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
 import { psql } from '../fixtures/psql.ts';
@@ -113,25 +111,5 @@ describe('data that no server at hand takes', {
         `{"id":"${id}","document":${document},"metadata":${metadata},"uri":${uri},"embedding":${embedding}}`,
       );
     }
-  });
-
-  it('becomes a sparsevec column by the SQL of the documentation, if it is a sparse vector', async () => {
-    const client = new pg.Client(postgres.url);
-    await client.connect();
-    await client.query(await documentedSql('-- a sparse vector as a column', 'docs'));
-    await client.query(
-      `insert into docs.documents (id, source_id, metadata) values (gen_random_uuid(), 'later', $1)`,
-      [SPARSE.replace('[0,7,29999]', '[5,1,0]')],
-    );
-    await client.end();
-    assert.deepEqual(
-      await psql(postgres.url, 'select source_id, bm25 from docs.documents order by source_id'),
-      [
-        ['last', null],
-        ['later', '{1:1e-07,2:-1,6:0.5}/30522'],
-        ['sound', null],
-        ['sparse', '{1:0.5,8:-1,30000:1e-07}/30522'],
-      ],
-    );
   });
 });

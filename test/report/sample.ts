@@ -71,6 +71,7 @@ export function sampleCollection(
     differing: { missing: [], unexpected: [], changed: [] },
     metadataMismatches: 0,
     zeroVectors: 0,
+    sparseColumns: [],
     searches: {
       sampled: 50,
       efSearch: 100,

@@ -12,6 +12,7 @@ export const flat: Layout = {
   carried: ['id', 'document', 'metadata', 'uri'],
   join: () => '',
   record: { sourceId: 'n.id', content: 'n.document', uri: 'n.uri', metadata: 'n.metadata' },
+  metadata: { table: 'records', column: 'metadata', id: 'id' },
   similar: {
     returns: 'id text, document text, metadata jsonb',
     columns: 'n.id, n.document, n.metadata',

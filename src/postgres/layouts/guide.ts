@@ -17,6 +17,7 @@ export const guide: Layout = {
   carried: ['document_id'],
   join: (schema) => `join ${schema}.documents d on d.id = n.document_id`,
   record: { sourceId: 'd.source_id', content: 'd.content', uri: 'd.uri', metadata: 'd.metadata' },
+  metadata: { table: 'documents', column: 'metadata', id: 'source_id' },
   similar: {
     returns: 'document_id uuid, file_path text, content text',
     columns: 'd.id, d.file_path, d.content',

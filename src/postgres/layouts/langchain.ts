@@ -26,6 +26,7 @@ export const langchain = ({ collection }: LaidOut): Layout => ({
     uri: URI,
     metadata: unlessNull('cmetadata', 'metadata'),
   },
+  metadata: { table: 'langchain_pg_embedding', column: 'cmetadata', id: 'id' },
   similar: {
     returns: 'id text, document text, metadata jsonb',
     columns: 'n.id, n.document, n.cmetadata',

@@ -34,6 +34,8 @@ export interface Layout {
   join: (schema: string) => string;
   /** What Chroma said of a record, in SQL: text, text, text, jsonb. */
   record: Record<'sourceId' | 'content' | 'uri' | 'metadata', string>;
+  /** Where the metadata are, beside which further columns can stand; null: this table's columns are another's. */
+  metadata: { table: string; column: string; id: string } | null;
   /** What search_similar returns beside the similarity: names with types, and expressions. */
   similar: { returns: string; columns: string };
   /** Whether columns of its own are filled from metadata. */

@@ -34,6 +34,7 @@ export function llamaindex({ collection }: LaidOut): Layout {
       uri: URI,
       metadata: unlessNull('metadata_', 'metadata'),
     },
+    metadata: { table, column: 'metadata_', id: 'node_id' },
     similar: {
       returns: 'id text, document text, metadata jsonb',
       columns: 'n.node_id, n.text, n.metadata_',

@@ -9,6 +9,7 @@ import type { Layout } from './layout.ts';
  */
 export const shared: Layout = {
   ...guide,
+  metadata: null,
   tables: (plan, schema) => guideTables(plan, schema, { collection: ownCollection(plan), partition: '' }),
 };
 
