@@ -164,6 +164,8 @@ export interface CollectionPlan {
   model: string | null;
   /** Chroma's own words on the collection, kept in the ledger. */
   metadata: Record<string, unknown> | null;
+  /** The JSON of `metadata` as Chroma sent it, where JavaScript's values are not the same (src/chroma/listed-collections.ts). */
+  metadataText?: string;
   configuration: unknown;
   profile: CollectionProfile;
 }

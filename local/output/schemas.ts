@@ -144,6 +144,10 @@ export const planOutput = z.object({
       ...{ bytes: count, hnsw, indexMethod: method, model: z.string().nullable() },
       sparseColumns: z.array(sparseColumn).optional().describe('With --sparse-column'),
       metadata: z.record(z.string(), z.unknown()).nullable(),
+      metadataText: z
+        .string()
+        .optional()
+        .describe('Their JSON, where it says more: integers beyond 2^53, 1.0'),
       configuration: z.unknown(),
       profile: z.object({
         ...{

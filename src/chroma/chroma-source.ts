@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CollectionNotFound, SourceRefused } from '../errors.ts';
 import { ChromaHttp, type ChromaSettings, NotOffered, type Room } from './http.ts';
+import { listedCollections } from './listed-collections.ts';
 import { type Page, scanPage } from './scan-page.ts';
 
 /** What the program needs of each answer of Chroma's API; anybody may stand at the address. */
@@ -17,6 +18,8 @@ const Collection = z.object({
   name: Name,
   dimension: z.int().min(0).nullish().default(null),
   metadata: z.record(z.string(), z.unknown()).nullish().default(null),
+  /** Its JSON, where that says more than what was made of it. */
+  metadataText: z.string().optional(),
   configuration_json: z.unknown().optional(),
 });
 const Count = z.int().min(0);
@@ -84,7 +87,8 @@ export class ChromaSource {
   }
 
   async collections(tenant: string, database: string): Promise<ChromaCollection[]> {
-    const listed = await this.#list(`${databasePath(tenant, database)}/collections`, Collection);
+    const path = `${databasePath(tenant, database)}/collections`;
+    const listed = await this.#list(path, Collection, listedCollections);
     return listed.map((collection) => ({ ...collection, tenant, database }));
   }
 
@@ -92,12 +96,16 @@ export class ChromaSource {
    * All that a listing has. A server may hand out fewer at a time than it is asked for, so a short page is not the
    * end; one that brings nothing new is, also of a server that knows no offsets.
    */
-  async #list<T extends { name: string }>(path: string, schema: z.ZodType<T>): Promise<T[]> {
+  async #list<T extends { name: string }>(
+    path: string,
+    schema: z.ZodType<T>,
+    read?: (answer: Buffer) => unknown,
+  ): Promise<T[]> {
     const all = new Map<string, T>();
     let offset = 0;
     for (;;) {
       const page = `${path}?limit=${LISTED_AT_A_TIME}&offset=${offset}`;
-      const listed = await this.#http.json('GET', page, z.array(schema));
+      const listed = await this.#http.json('GET', page, z.array(schema), undefined, read);
       const known = all.size;
       for (const one of listed) all.set(one.name, one);
       if (all.size === known) return [...all.values()];

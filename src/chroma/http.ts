@@ -121,11 +121,20 @@ export class ChromaHttp {
     });
   }
 
-  /** The answer as `schema` has it, what it does not name left away. @throws SourceUnavailable if it is something else */
-  async json<T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
+  /**
+   * The answer as `schema` has it, what it does not name left away.
+   * @param read makes of the bytes what the schema is held against @throws SourceUnavailable if it is something else
+   */
+  async json<T>(
+    method: 'GET' | 'POST',
+    path: string,
+    schema: z.ZodType<T>,
+    body?: unknown,
+    read: (answer: Buffer) => unknown = parseJson,
+  ): Promise<T> {
     const answer = await this.bytes(method, path, body, { maxBytes: MAX_JSON_BYTES });
     try {
-      return schema.parse(parseJson(answer));
+      return schema.parse(read(answer));
     } catch (cause) {
       const [endpoint] = path.split('?');
       throw new SourceUnavailable(
@@ -264,7 +273,7 @@ const REASONS: Record<string, string> = {
 };
 
 /** @throws SyntaxError also of what is nested too deeply */
-function parseJson(bytes: Buffer): unknown {
+export function parseJson(bytes: Buffer): unknown {
   let depth = 0;
   let inString = false;
   for (let at = 0; at < bytes.length; at++) {

@@ -113,6 +113,7 @@ async function planCollection(
     bytes: records * storedRecordBytes(dimension ?? 0, profile),
     ...collectionSettings(collection),
     metadata: collection.metadata ?? null,
+    ...(collection.metadataText !== undefined && { metadataText: collection.metadataText }),
     configuration: collection.configuration_json ?? null,
   };
   const shards = cuts.map(

@@ -2,6 +2,7 @@ import type { Include } from '../chroma/chroma-source.ts';
 import { AnswerFailed, AnswerTooLarge } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
 import type { Page, Spans } from '../chroma/scan-page.ts';
+import { Scanner } from '../chroma/scanner.ts';
 import type { CollectionProfile } from '../contract.ts';
 import { idTexts } from '../shard/pages.ts';
 
@@ -82,18 +83,21 @@ class Tally {
   #addKeys({ bytes, metadatas }: Page, index: number): void {
     const start = metadatas?.starts[index] ?? -1;
     if (start < 0) return;
-    const metadata = JSON.parse(bytes.toString('utf8', start, metadatas!.ends[index])) as Record<
-      string,
-      unknown
-    >;
-    for (const [key, value] of Object.entries(metadata)) {
+    const scanner = new Scanner(bytes.subarray(start, metadatas!.ends[index]));
+    scanner.members((key) => {
       const seen = this.#keys.get(key) ?? { types: new Set<string>(), count: 0 };
-      seen.types.add(Array.isArray(value) ? 'array' : typeof value);
+      seen.types.add(TYPES[String.fromCharCode(scanner.nextByte()!)] ?? 'number');
       seen.count++;
       this.#keys.set(key, seen);
-    }
+      scanner.skip();
+    });
   }
 }
+
+/** By the character that a value begins with. */
+const TYPES: Record<string, string> = {
+  ...{ '"': 'string', '[': 'array', '{': 'object', n: 'object', t: 'boolean', f: 'boolean' },
+};
 
 const length = (spans: Spans | null): number =>
   spans?.starts.reduce((sum, start, index) => sum + (start < 0 ? 0 : spans.ends[index]! - start), 0) ?? 0;

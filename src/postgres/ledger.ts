@@ -5,7 +5,7 @@ import { type UpdateState, updateStates } from '../delta/ledger.ts';
 import { InvalidInput } from '../errors.ts';
 import type { IndexBuildReport, ParameterReport, RunReport, ShardReport } from '../report/report.ts';
 import { incomingSchema } from './collection-schema.ts';
-import { holdableJson } from './holdable-json.ts';
+import { holdableJson, holdableMetadata } from './holdable-json.ts';
 import { requireOwned } from './schema-owners.ts';
 
 /**
@@ -52,16 +52,19 @@ export async function recordCollections(client: pg.Client, { run, collections }:
     `insert into chroma_migration.collections
        (run, schema, tenant, database, collection, collection_id, dimension, space, records, metadata, configuration)
      select $1, schema, tenant, database, collection, "collectionId", dimension, space, records,
-            nullif(metadata, 'null'), nullif(configuration, 'null')
+            nullif(metadata::jsonb, 'null'), nullif(configuration, 'null')
        from jsonb_to_recordset($2::jsonb) as planned
             (schema text, tenant text, database text, collection text, "collectionId" uuid, dimension integer,
-             space text, records bigint, metadata jsonb, configuration jsonb)
+             space text, records bigint, metadata text, configuration jsonb)
      on conflict do nothing`,
     [run, holdableJson(collections.map(ledgerColumns))],
   );
 }
 
-const ledgerColumns = ({ profile: _profile, hnsw: _hnsw, ...columns }: CollectionPlan) => columns;
+const ledgerColumns = (plan: CollectionPlan) => {
+  const { profile: _profile, hnsw: _hnsw, metadataText: _text, ...columns } = plan;
+  return { ...columns, metadata: holdableMetadata(plan) };
+};
 
 /** Forgets what a run had done in schemas whose incoming tables are made anew. */
 export async function forgetProgress(client: pg.Client, run: string, schemas: string[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { Scanner } from '../chroma/scanner.ts';
 import type { RejectReason } from '../contract.ts';
 import { recordUuid, uuidBytes } from '../copy/record-id.ts';
 
@@ -33,14 +34,28 @@ const ESCAPED_NUL = /(?<!\\)((?:\\\\)*)\\u0000/g;
  * @returns null if two keys of its metadata would become one
  */
 export function repairRecord(record: string, collectionId: string): RepairedRecord | null {
-  const sent = JSON.parse(record) as { id: string; metadata: Record<string, unknown> | null };
   // One after the other: of two that touch, the first match ends where the second begins.
   const json = record.replaceAll(ESCAPED_NUL, '$1\\u2400');
-  const kept = JSON.parse(json) as typeof sent;
-  if (Object.keys(sent.metadata ?? {}).length !== Object.keys(kept.metadata ?? {}).length) return null;
+  if (metadataKeys(record).size !== metadataKeys(json).size) return null;
+  const { id } = JSON.parse(json) as { id: string };
   return {
-    ...{ json, id: kept.id },
-    rowId: recordUuid(Buffer.from(kept.id), uuidBytes(collectionId)),
+    ...{ json, id },
+    rowId: recordUuid(Buffer.from(id), uuidBytes(collectionId)),
     repair: 'NUL → U+2400',
   };
+}
+
+/** Not by JSON.parse, which may take one escaped key for another (src/chroma/listed-collections.ts). */
+function metadataKeys(record: string): Set<string> {
+  const keys = new Set<string>();
+  const scanner = new Scanner(Buffer.from(record));
+  scanner.members((member) => {
+    if (member !== 'metadata') return scanner.skip();
+    if (scanner.isNull()) return;
+    scanner.members((key) => {
+      keys.add(key);
+      scanner.skip();
+    });
+  });
+  return keys;
 }

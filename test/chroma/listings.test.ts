@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { ChromaSource } from '../../src/chroma/chroma-source.ts';
+import { listedCollections } from '../../src/chroma/listed-collections.ts';
 
 const ID = '6d1b6a8e-3f59-4d5f-9c5b-0a6a5d0e5a11';
 const NAMES = Array.from({ length: 230 }, (_, at) => `name-${at}`);
@@ -27,6 +28,24 @@ async function listing(atATime: number, knowsOffsets: boolean) {
     },
   };
 }
+
+test("a collection's metadata are read as they are, and kept as a text where JavaScript's values say less", () => {
+  const listed = (metadata: string) =>
+    (
+      listedCollections(Buffer.from(`[{"id":"${ID}","name":"docs","metadata":${metadata}}]`)) as [
+        { metadataText?: string },
+      ]
+    )[0].metadataText;
+  for (const exact of ['null', '{}', '{"a": 1, "b": 1.5, "c": "d", "e": true, "f": 9007199254740991}'])
+    assert.equal(listed(exact), undefined, exact);
+  for (const bent of [
+    '{"a":9007199254740993}',
+    '{"a":1.0}',
+    String.raw`{"\t":1}`,
+    String.raw`{"a":{"b\n":1}}`,
+  ])
+    assert.equal(listed(bent), bent);
+});
 
 test('no collection and no database is left out by a server that lists fewer at a time than it is asked for', async () => {
   for (const [atATime, knowsOffsets] of [

@@ -126,6 +126,25 @@ describe('collections of every shape', {
     assert.deepEqual(await psql(postgres.url, `select * from "${not?.plan.schema}".documents`), []);
   });
 
+  it('have their own metadata in the ledger to the last digit, under the very keys', async () => {
+    // V8 takes "\\t" and "\\n" for "\\\\" where it has read that one first.
+    const metadata = String.raw`{"large": 9007199254740993, "one": 1.0, "\\": 1, "\t": 2, "\n": 3, "a\\": 4, "a\t": 5}`;
+    const { status, text } = await sendText(
+      chroma.url,
+      'POST',
+      '',
+      `{"name":"exact","metadata":${metadata}}`,
+    );
+    assert.equal(status, 200, text);
+    await migrate('exact', { collections: ['exact'] });
+    const [[kept] = []] = await psql(
+      postgres.url,
+      `select string_agg(key || '=' || value, '|' order by value::numeric) from jsonb_each_text(
+         (select metadata from chroma_migration.collections where run = 'exact'))`,
+    );
+    assert.equal(kept, '\\=1|one=1.0|\t=2|\n=3|a\\=4|a\t=5|large=9007199254740993');
+  });
+
   for (const dimension of [1, 2000, 2001, 4000, 4001, 16_000])
     it(`of ${dimension} dimension${dimension > 1 ? 's' : ''} arrive to the bit, zero vectors too`, async () => {
       const next = mulberry32(dimension);

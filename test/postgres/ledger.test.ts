@@ -138,6 +138,21 @@ test("Chroma's own words are kept even where jsonb cannot hold them", async () =
   await target.rows('drop schema odd__incoming cascade');
 });
 
+test('a text of them is kept to the digit, and what only looks like an escape is none', async () => {
+  const metadataText = String.raw`{"n": 9007199254740993, "\u0000\u0000": 1.0, "\\u0000": "\ud83d\ude00 \ud83d"}`;
+  await prepare(target, planOf('run', [collectionPlan({ schema: 'odd', metadata: {}, metadataText })]));
+  const [kept] = await target.rows(
+    `select metadata::text as text from chroma_migration.collections where schema = 'odd'`,
+  );
+  assert.deepEqual(kept, {
+    text: String.raw`{"n": 9007199254740993, "\ufffd\ufffd": 1.0, "\\u0000": "😀 \ufffd"}`.replaceAll(
+      String.raw`\ufffd`,
+      '\ufffd',
+    ),
+  });
+  await target.rows('drop schema odd__incoming cascade');
+});
+
 test('the ledger says what a run did, and of an unknown run that it is unknown', async () => {
   await target.rows('drop schema docs__incoming, chroma_migration cascade');
   await migrate(target, planOf('run'));
