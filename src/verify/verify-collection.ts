@@ -281,7 +281,7 @@ function mismatchesOf(
       `The tables have no column "${column}" of sparse vectors.`,
     );
   note(
-    distancesDiffer(searches.largestDistanceDifference),
+    distancesDiffer(searches.largestDistanceDifference, planned ?? 1),
     `Distances differ from Chroma's by ${searches.largestDistanceDifference}.`,
   );
   note(searches.indexUsed === false, `Searches cannot use the index ${searches.indexName}.`);

@@ -145,10 +145,7 @@ test('a text of them is kept to the digit, and what only looks like an escape is
     `select metadata::text as text from chroma_migration.collections where schema = 'odd'`,
   );
   assert.deepEqual(kept, {
-    text: String.raw`{"n": 9007199254740993, "\ufffd\ufffd": 1.0, "\\u0000": "😀 \ufffd"}`.replaceAll(
-      String.raw`\ufffd`,
-      '\ufffd',
-    ),
+    text: String.raw`{"n": 9007199254740993, "\\u0000": "😀 �", "��": 1.0}`,
   });
   await target.rows('drop schema odd__incoming cascade');
 });

@@ -56,8 +56,19 @@ test('inner products of long vectors may be as far from Chroma’s as float32 ro
   const difference = async (orthogonal: number) =>
     (await compare(collection, [query([1000, 0, 0, 0], [1 - 1e6, orthogonal])])).largestDistanceDifference;
   // Products of 10^6 are summed up: a half of the last place of a float32 is 0.03 there.
-  assert.equal(distancesDiffer(await difference(1.06)), false);
-  assert.equal(distancesDiffer(await difference(100)), true);
+  assert.equal(distancesDiffer(await difference(1.06), 4), false);
+  assert.equal(distancesDiffer(await difference(100), 4), true);
+});
+
+test('short distances under l2 are compared by their own size, and ties by theirs', async () => {
+  const collection = collectionPlan({ schema: 'short', space: 'l2' });
+  await holding(collection, ['[1e-6,0,0,0]', '[2e-6,0,0,0]', '[4e-6,0,0,0]']);
+  const difference = async (second: number) =>
+    (await compare(collection, [query([1e-6, 0, 0, 0], [0, second])])).largestDistanceDifference;
+  assert.equal(distancesDiffer(await difference(1.0000005e-12), 4), false);
+  assert.equal(distancesDiffer(await difference(1.00001e-12), 4), true);
+  assert.equal(distancesDiffer(1.1e-6, 4), true);
+  assert.equal(distancesDiffer(1.1e-6, 4096), false);
 });
 
 test('a distance that is no number hides none that differs', async () => {
