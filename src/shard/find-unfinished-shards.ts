@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import { batchesOfShards } from '../plan/cut-batches.ts';
 import { requirePlan, requireShards } from '../plan/plan-file.ts';
 import type { Database } from '../postgres/database.ts';
-import { countRejects, finishedShards } from '../postgres/ledger.ts';
+import { countRejects, finishedShards, touchRun } from '../postgres/ledger.ts';
 import { refuseRejects } from '../publish/reject-gate.ts';
 import { repairRejects } from '../repair/repair-rejects.ts';
 import { keys } from '../store/keys.ts';
@@ -26,6 +26,9 @@ export async function findUnfinishedShards(
   const planned = await requireShards(store, plan);
   return database.withClient(`find unfinished ${run}`, async (client) => {
     const finished = await finishedShards(client, run);
+    // Imports do not wait for the disk. This commit does, and the log before it comes to the disk with it: no crash can
+    // take away any more what is said to be in.
+    await touchRun(client, run);
     const moved = plan.options.updateExisting
       ? await deltaShards(client, store, plan, planned, finished)
       : [];
