@@ -21,6 +21,8 @@ import { type ShardWorker, startShardWorker } from './shard-worker.ts';
 
 /** Shards at a time as `migrate` has it, and so exporters, importers and connections. */
 const CONCURRENCY = Math.max(2, availableParallelism());
+/** Whether more would gain. */
+const MORE = [CONCURRENCY + 1, 2 * CONCURRENCY] as const;
 const ROUNDS = 3;
 const BARE_SCHEMA = 'bare';
 
@@ -48,13 +50,16 @@ export async function measureMoving(setting: Setting, collection: Collection): P
       }),
     );
   const work = new ProcessorTimes();
+  const moveWith = (concurrency: number) => async () => {
+    moved = await move(setting, collection, concurrency);
+    return moved.seconds;
+  };
   try {
     const seconds = await inTurns(
       {
-        async moved() {
-          moved = await move(setting, collection);
-          return moved.seconds;
-        },
+        more: moveWith(MORE[0]),
+        twice: moveWith(MORE[1]),
+        moved: moveWith(CONCURRENCY),
         fetched: () => secondsOf(() => work.of('answering', [setting.chromaServer.pid], fetch)),
         async copied() {
           const loads = await prepareCopies(clients, setting, moved);
@@ -82,7 +87,14 @@ export async function measureMoving(setting: Setting, collection: Collection): P
 function figuresOf(
   { dimension, records }: Collection,
   { shards, busy }: Moved,
-  { moved, fetched, copied, both }: Record<'moved' | 'fetched' | 'copied' | 'both', number>,
+  {
+    moved,
+    more,
+    twice,
+    fetched,
+    copied,
+    both,
+  }: Record<'moved' | 'more' | 'twice' | 'fetched' | 'copied' | 'both', number>,
 ): Figure[] {
   const slower = Math.max(fetched, copied);
   const row = {
@@ -101,6 +113,12 @@ function figuresOf(
       ...row,
       beside: `${duration(both)} for the same fetching and copying side by side on the same cores`,
       ratio: moved / both,
+      goal: null,
+    },
+    {
+      ...row,
+      beside: `${duration(more)} with ${MORE[0]} shards at a time, ${duration(twice)} with ${MORE[1]}`,
+      ratio: moved / Math.min(more, twice),
       goal: null,
     },
   ];
@@ -174,7 +192,7 @@ interface Moved {
 }
 
 /** Runs the state machine with its bundled functions until all shards are in, and stops it there. */
-async function move(setting: Setting, { name }: Collection): Promise<Moved> {
+async function move(setting: Setting, { name }: Collection, concurrency: number): Promise<Moved> {
   const { chromaServer, postgres, store } = setting;
   const run = `moving-${Date.now()}`;
   const controller = new AbortController();
@@ -184,7 +202,7 @@ async function move(setting: Setting, { name }: Collection): Promise<Moved> {
   const result = await executeMigration(
     {
       ...{ chroma: chromaServer.url, target: postgres.url, store: store.url, run },
-      request: { collections: [name], concurrency: CONCURRENCY, takeOver: true },
+      request: { collections: [name], concurrency, takeOver: true },
     },
     (event) => {
       if (event.type !== 'state-entered' || entered.has(event.state)) return;

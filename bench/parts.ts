@@ -72,12 +72,12 @@ Medians of three turns after a warm-up.`,
   },
   {
     name: 'moving',
-    note: `From the state that starts the shards to the last one's commit, all process starts included, two shards at a time as
-\`migrate\` takes on two cores. A ceiling alone has both cores for Chroma and its readers, or for Postgres; a migration on
-one machine needs both at the same time, as the second line has them, besides what neither does: scanning, digesting and
-storing the records. The third line has the processor time of all of that, each part measured while it has the machine to
-itself, divided by the number of cores: less is not possible on so many, and no process has started yet. Medians of three
-turns after a warm-up.`,
+    note: `From the state that starts the shards to the last one's commit, all process starts included, a shard a core at a time
+as \`migrate\` takes them; the third line has more of them at a time. A ceiling alone has all cores for Chroma and its
+readers, or for Postgres; a migration on one machine needs both at the same time, as the second line has them, besides what
+neither does: scanning, digesting and storing the records. The last line has the processor time of all of that, each part
+measured while it has the machine to itself and no process has yet to start, divided by the number of cores: less is not
+possible on so many. Medians of three turns after a warm-up.`,
     needs: BOTH_OF_MANY,
     measure: forBoth(measureMoving, BOTH_OF_MANY),
   },
