@@ -72,6 +72,8 @@ export async function measureMoving(setting: Setting, collection: Collection): P
       },
       ROUNDS,
     );
+    // They have only fetched until now.
+    await moveAlone(setting, collection, fetchers, new ProcessorTimes());
     await moveAlone(setting, collection, fetchers, work);
     return [
       ...figuresOf(collection, moved, seconds),
