@@ -8,7 +8,7 @@ export interface Log {
  * Progress of long work, said at most about once a second with the message `progress`. The local runner
  * and the log queries of the dashboard read these fields.
  */
-export type Progress = ShardProgress | PlanProgress;
+export type Progress = ShardProgress | EstateProgress;
 
 interface ShardProgress {
   phase: 'export' | 'import' | 'index' | 'verify';
@@ -23,9 +23,10 @@ interface ShardProgress {
   index?: string;
 }
 
-interface PlanProgress {
-  phase: 'plan';
-  /** Looked at so far, of so many. */
+/** Of a step that goes through all collections in one call. */
+interface EstateProgress {
+  phase: 'plan' | 'prepare' | 'publish';
+  /** Done so far, of so many. */
   collections: number;
   of: number;
 }

@@ -9,6 +9,7 @@ const PLAIN_LINE = 5000;
 
 const NAMES: Record<PhaseView['phase'], string> = {
   plan: 'Planning',
+  prepare: 'Preparing',
   read: 'Reading',
   export: 'Exporting',
   import: 'Importing',

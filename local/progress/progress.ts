@@ -3,6 +3,7 @@ import { Counter } from './counter.ts';
 
 export type Phase =
   | 'plan'
+  | 'prepare'
   | 'read'
   | 'export'
   | 'import'
@@ -30,14 +31,18 @@ export interface PhaseView {
   index: { percent: number; secondsLeft: number | null } | null;
 }
 
-type Counted = 'plan' | 'read' | 'export' | 'import' | 'index' | 'verify';
+type Counted = Whole | 'read' | 'export' | 'import' | 'index' | 'verify';
+/** Phases that are one call for all collections. */
+type Whole = 'plan' | 'prepare' | 'publish';
 const UNITS: Partial<Record<Phase, PhaseView['unit']>> = {
   ...{ read: 'records', export: 'records', import: 'records' },
-  ...{ plan: 'collections', index: 'collections', verify: 'collections' },
+  ...{ plan: 'collections', prepare: 'collections', publish: 'collections' },
+  ...{ index: 'collections', verify: 'collections' },
 };
 
 const PHASE_OF_STATE: Record<string, Phase> = {
   Plan: 'plan',
+  PrepareDatabase: 'prepare',
   MigrateShards: 'export',
   MigrateUnfinishedShards: 'export',
   IndexCollections: 'index',
@@ -55,11 +60,14 @@ export interface ProgressSource {
 export class Progress implements ProgressSource {
   readonly #counters: Record<Counted, Counter> = {
     ...{ read: new Counter(), export: new Counter(), import: new Counter() },
-    ...{ plan: new Counter(), index: new Counter(), verify: new Counter() },
+    ...{ plan: new Counter(), prepare: new Counter(), publish: new Counter() },
+    ...{ index: new Counter(), verify: new Counter() },
   };
   #phase: Phase = 'plan';
   #records = 0;
   #collections = 0;
+  /** Of a phase that is one call, once it says so: it does of more collections than it goes through at a time. */
+  #of = 0;
   #detail: string | null = null;
   /** Percentage of the index of `#detail`. */
   #index: Counter | null = null;
@@ -99,8 +107,9 @@ export class Progress implements ProgressSource {
   view(at: number): PhaseView {
     const phase = this.#phase;
     const unit = UNITS[phase];
+    const isCounted = phase === 'index' || phase === 'verify';
     const counter = unit && this.#counters[phase as Counted];
-    const total = unit === 'records' ? this.#records : unit ? this.#collections : 0;
+    const total = unit === 'records' ? this.#records : isCounted ? this.#collections : this.#of;
     const percent = this.#index?.done;
     return {
       ...{ phase, total, unit: unit ?? 'records', detail: this.#detail },
@@ -127,16 +136,16 @@ export class Progress implements ProgressSource {
 
   #progress(fields: Record<string, unknown>, schema: string, at: number): void {
     const phase = fields.phase as Counted;
-    if (phase === 'plan') this.#planning(Number(fields.collections), Number(fields.of), at);
+    if (phase === 'plan' || phase === 'prepare' || phase === 'publish') this.#whole(phase, fields, at);
     else if (phase !== 'index' && phase !== 'verify') this.#shard(phase, fields, schema, at);
     else if (phase === 'verify' || fields.index == null) this.#enter(phase, schema);
     else this.#building(`${schema}.${fields.index}`, fields.percent, at);
   }
 
-  #planning(collections: number, of: number, at: number): void {
-    this.#collections = of;
-    this.#counters.plan.set('', collections, at);
-    this.#enter('plan', null);
+  #whole(phase: Whole, { collections, of }: Record<string, unknown>, at: number): void {
+    this.#enter(phase, null);
+    this.#of = Number(of);
+    this.#counters[phase].set('', Number(collections), at);
   }
 
   #building(index: string, percent: unknown, at: number): void {
@@ -168,5 +177,6 @@ export class Progress implements ProgressSource {
     this.#phase = phase;
     this.#detail = detail;
     this.#index = null;
+    this.#of = 0;
   }
 }

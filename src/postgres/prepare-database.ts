@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { CollectionPlan, Plan, PrepareDatabaseOutput } from '../contract.ts';
 import { TargetRefused } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { type Log, reportProgress } from '../log.ts';
 import { checkTargets } from './check-targets.ts';
 import { collectionSchema, incomingComment, incomingSchema } from './collection-schema.ts';
 import type { Database } from './database.ts';
@@ -35,13 +35,12 @@ export async function prepareDatabase(
     await checkTargets(client, plan, database.where);
     await takeOwnership(client, plan);
     const updated = plan.options.updateExisting ? await findUpdatable(client, plan) : new Set<string>();
-    for (let start = 0; start < plan.collections.length; start += COLLECTIONS_A_TRANSACTION)
-      await createIncoming(
-        client,
-        plan,
-        plan.collections.slice(start, start + COLLECTIONS_A_TRANSACTION),
-        updated,
-      );
+    const of = plan.collections.length;
+    for (let start = 0; start < of; start += COLLECTIONS_A_TRANSACTION) {
+      if (start > 0) reportProgress(log, { phase: 'prepare', collections: start, of });
+      const some = plan.collections.slice(start, start + COLLECTIONS_A_TRANSACTION);
+      await createIncoming(client, plan, some, updated);
+    }
     const warnings = pgvectorWarnings(pgvectorVersion);
     for (const warning of warnings) log.warn(warning);
     log.info('database prepared', { run: plan.run, pgvectorVersion, schemas: plan.collections.length });

@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { LayoutName, PublishOutput, Space } from '../contract.ts';
 import { applyDelta } from '../delta/apply-delta.ts';
 import { TargetBusy, VerificationFailed } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { type Log, reportProgress } from '../log.ts';
 import { incomingSchema, previousSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
@@ -59,10 +59,12 @@ export async function publish(database: Database, run: string, log: Log): Promis
     const candidates = await candidatesOf(client, run);
     refuseUnverified(run, candidates);
     const due = candidates.filter(({ published }) => !published).map(({ schema }) => schema);
-    for (let start = 0; start < due.length; start += SCHEMAS_A_TRANSACTION)
+    for (let start = 0; start < due.length; start += SCHEMAS_A_TRANSACTION) {
+      if (start > 0) reportProgress(log, { phase: 'publish', collections: start, of: due.length });
       await withPatience(client, database, () =>
         publishSome(client, run, due.slice(start, start + SCHEMAS_A_TRANSACTION)),
       );
+    }
     log.info('published', { run, published: candidates.length });
     return { run, published: candidates.length };
   });

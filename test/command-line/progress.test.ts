@@ -36,7 +36,7 @@ describe('the progress', () => {
     );
   });
 
-  it('tells how many collections of an estate are planned', () => {
+  it('tells how many collections of an estate are planned, prepared or published', () => {
     const progress = new Progress();
     const seen = (collections: number) => ({ message: 'progress', phase: 'plan', collections, of: 10_000 });
     assert.equal(progressLine(progress.view(0)), 'Planning');
@@ -45,6 +45,13 @@ describe('the progress', () => {
       progressLine(progress.view(2000)),
       'Planning    300 of 10,000 collections (3 %)  100/s  1 min 37 s left',
     );
+    progress.log({ message: 'planned', records: 500_000, collections: 10_000 }, 2000);
+    progress.state('PrepareDatabase');
+    assert.equal(progressLine(progress.view(2000)), 'Preparing');
+    progress.log({ message: 'progress', phase: 'prepare', collections: 50, of: 10_000 }, 2000);
+    assert.equal(progressLine(progress.view(2000)), 'Preparing   50 of 10,000 collections (0 %)');
+    progress.state('Publish');
+    assert.equal(progressLine(progress.view(2000)), 'Publishing');
   });
 
   it('tells how far the export is while records are imported', () => {

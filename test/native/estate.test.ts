@@ -23,8 +23,8 @@ import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const COLLECTIONS = Number(process.env.ESTATE ?? 120);
 const RECORDS = 50;
-/** Functions that run at a time are at most as many as there are cores, or two; some of them warm up meanwhile. */
-const MOST_CONNECTIONS = 4 * Math.max(2, availableParallelism());
+/** Functions that run at a time are as many as there are cores, or two; each keeps its connection for a while. */
+const MOST_CONNECTIONS = 6 * Math.max(2, availableParallelism());
 /** Of an estate of any size: what a person reads is cut, and report.json has it all. */
 const MOST_HTML_BYTES = 1024 * 1024;
 
