@@ -4,7 +4,6 @@ returns table (source_id text, content text, uri text, metadata jsonb, distance 
   select {{source_id}}, {{content}}, {{uri}}, {{metadata}}, {{chroma_distance}}
     from ({{nearest}}) n{{join}}
    order by n.distance{{end_nearest}};
-comment on function {{schema}}.search_nearest is {{nearest_comment}};
 
 create function {{schema}}.search_similar(
   {{parameters}}query_embedding vector,
@@ -17,4 +16,3 @@ returns table ({{similar_returns}}, similarity double precision)
     from ({{nearest}}) n{{join}}
    where {{similarity}} > {{least}}
    order by n.distance{{end_similar}};
-comment on function {{schema}}.search_similar is {{similar_comment}};

@@ -17,6 +17,8 @@ export const previousSchema = (schema: string): string => `${schema}__previous`;
 export interface CollectionSchema {
   /** Tables, views and the search functions: before the load. */
   tables: string;
+  /** On the functions. Postgres finds a function by its name among those of all schemas, so those of many are made first. */
+  comments: string;
   /** After the load. */
   indexes: IndexDefinition[];
 }
@@ -24,11 +26,10 @@ export interface CollectionSchema {
 export function collectionSchema(plan: CollectionPlan, schema: string): CollectionSchema {
   const quoted = pg.escapeIdentifier(schema);
   const layout = layoutOf(plan);
+  const { functions, comments } = searchFunctions(plan, quoted, layout);
   return {
-    tables:
-      layout.tables(plan, quoted) +
-      sparseColumnsDdl(plan, quoted, layout) +
-      searchFunctions(plan, quoted, layout),
+    tables: layout.tables(plan, quoted) + sparseColumnsDdl(plan, quoted, layout) + functions,
+    comments,
     indexes: layout.indexes(plan, quoted),
   };
 }
@@ -47,11 +48,11 @@ export function planDdl({ collections }: Plan): string {
 
 function collectionDdl(collection: CollectionPlan): string {
   const { schema } = collection;
-  const { tables, indexes } = collectionSchema(collection, schema);
+  const { tables, comments, indexes } = collectionSchema(collection, schema);
   const statements = indexes.map(
     (index) => `${index.ddl};${index.condition ? ` -- ${index.condition.reason}` : ''}`,
   );
   const attached = sharedSchemaOf(collection) === null ? [] : [`${attachment(schema, collection)};`];
   const created = `create schema if not exists ${pg.escapeIdentifier(schema)};`;
-  return [created, tables.trim(), ...statements, ...attached].join('\n');
+  return [created, tables.trim(), comments.trim(), ...statements, ...attached].join('\n');
 }

@@ -109,24 +109,28 @@ async function createIncoming(
   const due = collections.filter(
     ({ schema }) => present.get(incomingSchema(schema)) !== incomingComment(run) && !published.has(schema),
   );
-  const statements = due.map((collection) => {
+  const made = due.map((collection) => {
     const incoming = incomingSchema(collection.schema);
-    const quoted = pg.escapeIdentifier(incoming);
-    return [
+    return { quoted: pg.escapeIdentifier(incoming), ...collectionSchema(collection, incoming) };
+  });
+  const statements = made.map(({ quoted, tables }) =>
+    [
       `drop schema if exists ${quoted} cascade;`,
       `create schema ${quoted};`,
       `comment on schema ${quoted} is ${pg.escapeLiteral(incomingComment(run))};`,
-      collectionSchema(collection, incoming).tables,
+      tables,
       // What Chroma holds, to be compared with the live tables.
       options.updateExisting
         ? `create table ${quoted}.source_digests (id uuid not null, digest bigint not null, shard integer not null);`
         : '',
-    ].join('\n');
-  });
+    ].join('\n'),
+  );
   if (due.length === 0) return;
   await client.query('begin');
   await createSharedTables(client, due);
   await client.query(statements.join('\n'));
+  // Each new function makes Postgres read those of its name anew, in all schemas, for the next comment.
+  await client.query(made.map(({ comments }) => comments).join('\n'));
   // What the ledger says was loaded, indexed and verified was so of tables that another run has replaced.
   await forgetProgress(
     client,

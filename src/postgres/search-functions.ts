@@ -1,7 +1,8 @@
 import pg from 'pg';
 import nearestExactOrder from '../../sql/collection/nearest-exact-order.sql';
 import nearestReranked from '../../sql/collection/nearest-reranked.sql';
-import template from '../../sql/collection/search-functions.sql';
+import comments from '../../sql/collection/search-comments.sql';
+import functions from '../../sql/collection/search-functions.sql';
 import type { CollectionPlan, Space } from '../contract.ts';
 import type { Layout } from './layouts/layout.ts';
 import { filled } from './template.ts';
@@ -80,6 +81,12 @@ const OF_MANY: Form = {
   end: (...names) => `$query$, collection_name) using ${names.join(', ')};\nend $function$`,
 };
 
+/** search_nearest and search_similar, and what is said of them. */
+export interface SearchFunctions {
+  functions: string;
+  comments: string;
+}
+
 /**
  * search_nearest and search_similar over the tables of a layout.
  *
@@ -91,14 +98,19 @@ export function searchFunctions(
   schema: string,
   layout: Layout,
   holdsMany = false,
-): string {
+): SearchFunctions {
   const form = holdsMany ? OF_MANY : OF_ONE;
   const { chroma, similarity, minSimilarity, words } = MEASURES[plan.space];
   const join = [layout.join(schema), ...(holdsMany ? [`and d.collection = ${form.collection}`] : [])].join(
     ' ',
   );
   const { sourceId, content, uri, metadata } = layout.record;
-  return filled(template, {
+  const told = {
+    schema,
+    nearest_comment: pg.escapeLiteral(`Nearest records first; distance: ${words.distance}.`),
+    similar_comment: pg.escapeLiteral(`Most similar records first; similarity: ${words.similarity}.`),
+  };
+  const values = {
     ...{ schema, parameters: form.parameters, least: form.least, begin: form.begin },
     end_nearest: form.end('query_embedding', 'match_count'),
     end_similar: form.end('query_embedding', 'match_count', 'min_similarity'),
@@ -110,9 +122,8 @@ export function searchFunctions(
     chroma_distance: chroma,
     similarity,
     min_similarity: minSimilarity,
-    nearest_comment: pg.escapeLiteral(`Nearest records first; distance: ${words.distance}.`),
-    similar_comment: pg.escapeLiteral(`Most similar records first; similarity: ${words.similarity}.`),
-  });
+  };
+  return { functions: filled(functions, values), comments: filled(comments, told) };
 }
 
 function nearest(

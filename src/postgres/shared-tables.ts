@@ -21,12 +21,13 @@ export const sharedSchemaOf = ({ layout, dimension, space }: Sharing): string | 
 /** DDL of the shared tables of a collection, as they are without any. */
 export function sharedTablesDdl(plan: CollectionPlan, schema: string): string {
   const quoted = pg.escapeIdentifier(schema);
+  const { functions, comments } = searchFunctions(plan, quoted, guide, true);
   const parts = { collection: 'collection text not null,\n  ', partition: ' partition by list (collection)' };
   return [
     `create schema ${quoted};`,
     `comment on schema ${quoted} is ${pg.escapeLiteral(COMMENT)};`,
     guideTables({ ...plan, model: null }, quoted, parts).trim(),
-    searchFunctions(plan, quoted, guide, true),
+    functions + comments,
   ].join('\n');
 }
 

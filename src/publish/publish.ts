@@ -169,13 +169,15 @@ async function publishSome(client: pg.Client, run: string, schemas: readonly str
         layout: layoutOf({ layout: previous_layout ?? 'guide', collection }),
       });
   await lockTables(client, [...live.values()]);
+  const present = await presentSchemas(client, schemas);
   for (const candidate of moved) {
     const { schema } = candidate;
     const before = live.get(schema);
-    await client.query(`create schema if not exists ${pg.escapeIdentifier(schema)}`);
     if (before) await moveAway(client, before);
-    await moveTables(client, { schema: incomingSchema(schema), layout: layoutOf(candidate) }, schema);
-    await dropIncoming(client, schema);
+    if (present.has(schema)) {
+      await moveTables(client, { schema: incomingSchema(schema), layout: layoutOf(candidate) }, schema);
+      await dropIncoming(client, schema);
+    } else await renameIncoming(client, schema);
     if (candidate.layout === 'shared') await client.query(attachment(schema, candidate));
     await noteLive(client, run, candidate, before !== undefined);
   }
@@ -200,11 +202,32 @@ async function moveAway(client: pg.Client, live: Place): Promise<void> {
   await moveTables(client, live, previousSchema(schema));
 }
 
+async function presentSchemas(client: pg.Client, schemas: readonly string[]): Promise<Set<string>> {
+  const { rows } = await client.query<{ schema: string }>(
+    'select nspname as schema from pg_namespace where nspname = any ($1)',
+    [schemas],
+  );
+  return new Set(rows.map(({ schema }) => schema));
+}
+
 /** A run that updates live tables has compared here what it then had to make whole. */
+const dropCompared = (incoming: string) =>
+  `drop table if exists ${incoming}.source_digests, ${incoming}.differing`;
+
 async function dropIncoming(client: pg.Client, schema: string): Promise<void> {
   const incoming = pg.escapeIdentifier(incomingSchema(schema));
+  await client.query(`${dropCompared(incoming)}; drop schema ${incoming}`);
+}
+
+/**
+ * Where nothing stands, the incoming schema takes the place whole. To move a function, Postgres reads all that have its
+ * name first: of ten thousand schemas, ten thousand.
+ */
+async function renameIncoming(client: pg.Client, schema: string): Promise<void> {
+  const incoming = pg.escapeIdentifier(incomingSchema(schema));
+  const target = pg.escapeIdentifier(schema);
   await client.query(
-    `drop table if exists ${incoming}.source_digests, ${incoming}.differing; drop schema ${incoming}`,
+    `${dropCompared(incoming)}; alter schema ${incoming} rename to ${target}; comment on schema ${target} is null`,
   );
 }
 

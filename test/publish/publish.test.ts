@@ -50,6 +50,23 @@ test('nothing is live before it is published, and nothing incoming is left after
   assert.deepEqual(await target.rows(`select from pg_namespace where nspname = 'docs__incoming'`), []);
 });
 
+test('a schema that is there already keeps what a person made in it, and its comment', async () => {
+  await target.rows(
+    `create schema docs; comment on schema docs is 'of a person'; create table docs.notes (id int)`,
+  );
+  await migrate(target, planOf('one', [collectionPlan()], { schema: 'docs' }));
+  assert.deepEqual(await versionsIn('docs'), ['one']);
+  assert.equal(await exists('docs.notes'), true);
+  const comment = `select obj_description('docs'::regnamespace, 'pg_namespace') as said`;
+  assert.deepEqual(await target.rows(comment), [{ said: 'of a person' }]);
+});
+
+test('a schema that publishing makes says nothing of the run that filled it', async () => {
+  await migrate(target, planOf('one'));
+  const comment = `select obj_description('docs'::regnamespace, 'pg_namespace') as said`;
+  assert.deepEqual(await target.rows(comment), [{ said: null }]);
+});
+
 test('what is published stays searchable, keyed and joined by its foreign key', async () => {
   await migrate(target, planOf('one'));
   const nearest = await target.rows(
