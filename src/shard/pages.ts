@@ -8,7 +8,7 @@ import { PageMemory } from './page-memory.ts';
 import type { ShardIds } from './shard-ids.ts';
 
 /**
- * Pages that are asked for at the same time. One reader leaves the server idle while its page is parsed;
+ * Pages that are asked for at the same time. With one the server waits for each answer's way and the next question's;
  * four had the whole of its answer rate (docs/decisions.md).
  */
 export const READERS = 4;
