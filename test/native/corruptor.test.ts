@@ -1,6 +1,6 @@
 /**
- * Whatever is bent is found and named. CORRUPTIONS and CORRUPTOR_SEED try more and others than the 1,000 that are tried
- * here.
+ * Whatever is bent is found and named. CORRUPTIONS, those of the table, SHARD_CORRUPTIONS, those of the store, and
+ * CORRUPTOR_SEED try more and others than are tried here.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -30,6 +30,8 @@ import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const CORRUPTIONS = Number(process.env.CORRUPTIONS ?? 1000);
+/** A third of them flip bits, the others bend rows. */
+const SHARD_CORRUPTIONS = Number(process.env.SHARD_CORRUPTIONS ?? 60);
 const SEED = Number(process.env.CORRUPTOR_SEED ?? 20_261_124);
 const RUN = 'corrupted';
 const SCHEMA = 'docs';
@@ -95,7 +97,7 @@ describe('a corruptor', { skip: !process.env.DATABASE_URL && 'needs a native ser
   it('flips bits of the objects in the store, and each time the import refuses the shard and names the object', async () => {
     const random = mulberry32(SEED);
     for (const name of ['documents', 'embeddings'] as const)
-      for (let number = 0; number < 10; number++) {
+      for (let number = 0; number < SHARD_CORRUPTIONS / 6; number++) {
         const path = join(folder, keys[name](RUN, SCHEMA, 0));
         const bytes = await readFile(path);
         const flipped = Buffer.from(bytes);
@@ -113,7 +115,7 @@ describe('a corruptor', { skip: !process.env.DATABASE_URL && 'needs a native ser
     const random = mulberry32(SEED + 1);
     const below = (limit: number) => Math.floor(random() * limit);
     const any = <T>(choices: readonly T[]): T => choices[below(choices.length)] as T;
-    for (let number = 0; number < 40; number++) {
+    for (let number = 0; number < (SHARD_CORRUPTIONS * 2) / 3; number++) {
       const name = any(['documents', 'embeddings'] as const);
       const path = join(folder, keys[name](RUN, SCHEMA, 0));
       const bytes = await readFile(path);
