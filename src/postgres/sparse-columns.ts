@@ -28,7 +28,7 @@ export function sparseColumnsDdl(
       `alter table ${schema}.${pg.escapeIdentifier(table)} add column ${pg.escapeIdentifier(column)} sparsevec(${dimension})
   generated always as (${schema}.chroma_sparse_vector(${metadata} -> ${pg.escapeLiteral(key)}, ${dimension})) stored;`,
   );
-  return `\n${filled(sparseVector, { schema }).trim()}\n${columns.join('\n')}`;
+  return `${filled(sparseVector, { schema })}${columns.join('\n')}\n`;
 }
 
 /** @throws TargetRefused if columns are asked for that the installed pgvector has no type for */
