@@ -55,8 +55,10 @@ export function scanPage(bytes: Buffer, room: Float32Array = new Float32Array(0)
     embeddings: null,
     fault: null,
   };
+  let hasIds = false;
   try {
     scanner.members((key) => {
+      hasIds ||= key === 'ids';
       if (key === 'embeddings') page.embeddings = scanner.isNull() ? null : scanner.matrix(room);
       else if (key === 'ids') page.ids = scanner.elements();
       else if (key === 'documents' || key === 'uris' || key === 'metadatas')
@@ -67,6 +69,8 @@ export function scanPage(bytes: Buffer, room: Float32Array = new Float32Array(0)
   } catch (cause) {
     throw broken('it is not the JSON of a page', cause);
   }
+  // An object of something else would pass for a page without records, as if all of them had been deleted.
+  if (!hasIds) throw broken('it has no ids');
   page.length = page.ids.starts.length;
   for (const column of [page.documents, page.uris, page.metadatas, page.embeddings?.spans])
     if (column && column.starts.length !== page.length) throw broken('its columns differ in length');

@@ -121,6 +121,19 @@ describe('a page of Chroma', () => {
       assert.throws(() => scanPage(body.subarray(0, length)), SourceUnavailable, `cut at ${length}`);
   });
 
+  it('is refused, and not taken for one without records, when it is JSON of something else', () => {
+    for (const other of [
+      '{}',
+      '{"error": "no", "message": "not now"}',
+      '{"documents": null}',
+      '[]',
+      'null',
+      '"x"',
+    ])
+      assert.throws(() => scanPage(Buffer.from(other)), SourceUnavailable, other);
+    assert.equal(scanPage(Buffer.from('{"ids": [], "documents": null}')).length, 0);
+  });
+
   it('is refused when its columns differ in length or its bytes are no UTF-8', () => {
     assert.throws(() => scanPage(Buffer.from('{"ids":["a","b"],"documents":["x"]}')), SourceUnavailable);
     assert.throws(() => scanPage(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])), SourceUnavailable);
