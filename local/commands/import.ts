@@ -119,10 +119,7 @@ async function importFiles(
   interrupt: Interrupt,
 ): Promise<ExitCode> {
   const isShards = manifest?.format === 'pgcopy';
-  if (isShards && values.updateExisting)
-    throw new InvalidInput(
-      `${from.name} holds whole shards: import it without --update-existing, or export JSON lines.`,
-    );
+  if (isShards) refuseDecided(values, from);
   const pathStyle = Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
   const store = isShards ? from.store : await openStore(values.store ?? DEFAULT_STORE, { pathStyle });
   const plan = await planOf(values, { from, manifest, store, run }, interrupt);
@@ -144,6 +141,17 @@ async function importFiles(
   printRun(finished, values.json, `the same command and --run ${run}`);
   if (!isShards) await tellPlaces(finished, plan, { from, manifest });
   return exitCodeOf(finished);
+}
+
+/** What the rows of shards already follow cannot be told anew. @throws InvalidInput */
+function refuseDecided(values: ImportValues, { name }: FilePlace): void {
+  const given = (['schema', 'index', 'layout', 'sparseColumn', 'shardBytes', 'updateExisting'] as const)
+    .filter((option) => values[option] !== undefined)
+    .map((option) => `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+  if (given.length > 0)
+    throw new InvalidInput(
+      `${name} holds whole shards, of which the export has decided that: import it without ${given.join(', ')}, or export JSON lines.`,
+    );
 }
 
 /** Of a record that stands in the files twice: where. */

@@ -346,6 +346,12 @@ describe('files', () => {
       json.collections.map(({ loaded, recallAt10 }) => ({ loaded, recallAt10 })),
       [{ loaded: 30, recallAt10: 1 }],
     );
+    const decided = await importing('--source', path('copy'), '--layout', 'flat', '--sparse-column', 'words');
+    assert.equal(decided.code, 2);
+    assert.match(
+      decided.stderr,
+      /holds whole shards.* without --layout, --sparse-column, or export JSON lines/,
+    );
     await rm(path('copy'), { recursive: true });
   });
 
