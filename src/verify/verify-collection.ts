@@ -27,6 +27,7 @@ import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { compareSearches, distancesDiffer } from './compare-searches.ts';
 import { findDiffering } from './find-differing.ts';
+import type { SourceChanges } from './source-changes.ts';
 import { storedChecksums, sumOfKnown } from './stored-checksums.ts';
 import type { Verification } from './verification.ts';
 
@@ -76,8 +77,11 @@ export async function verifyCollection(
   const plan = await requireCollectionPlan(context.store, run, schema);
   const { target, update, ...expected } = await expectedOf(context.database, plan, schema);
   const found = await inspect(context, expected, target);
-  const verification =
-    update.updatesLive && !update.published ? await stageUpdate(context, plan, found) : found;
+  const verification = update.updatesLive
+    ? update.published
+      ? found
+      : await stageUpdate(context, plan, found)
+    : await withKeptBack(context.store, found);
   await context.store.writeText(keys.verification(run, schema), `${JSON.stringify(verification, null, 2)}\n`);
   if (!verification.verified) {
     await context.database.withKeptClient(`verify ${run}`, async (client) => {
@@ -93,6 +97,20 @@ export async function verifyCollection(
   );
   context.log.info('collection verified', { run, schema, records: records.target });
   return { ...item, records: records.target, checksum: checksum.target, recallAt10: searches.recallAt10 };
+}
+
+/**
+ * A record that Chroma did not hand out counts as deleted since the plan. That it was is what the later listing must
+ * say: an answer that leaves records out for a moment would lose them.
+ */
+async function withKeptBack(store: ShardStore, found: Verification): Promise<Verification> {
+  const { run, schema, records } = found;
+  if (records.vanished === 0) return found;
+  const changes = await readJson<SourceChanges>(store, keys.changes(run, schema));
+  const keptBack = changes ? records.vanished - changes.deleted.count - changes.rewritten.count : 0;
+  if (keptBack <= 0) return found;
+  const sentence = `${keptBack} records that Chroma did not hand out when they were read are there all the same.`;
+  return { ...found, verified: false, mismatches: [...found.mismatches, sentence] };
 }
 
 /** What the ledger says was loaded of a collection, into which schema, and what is to become of it. */
