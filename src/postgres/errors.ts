@@ -126,6 +126,11 @@ export function toMigrationError(error: unknown, where: string, user: string): u
       `${at} has no connection left: lower --concurrency, or raise max_connections.`,
       cause,
     );
+  if (code === SQLSTATE.uniqueViolation && /"pg_\w+_index"/.test(message))
+    return new TargetBusy(
+      `${at} was told by two executions to make the same thing at the same time (${message}): run again.`,
+      cause,
+    );
   if (BUSY.has(code))
     return new TargetBusy(`${at} did not get a lock in time (${message}): run again.`, cause);
   if ((code === SQLSTATE.undefinedTable || code === SQLSTATE.invalidSchemaName) && /__incoming/.test(message))

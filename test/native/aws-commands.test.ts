@@ -93,7 +93,7 @@ describe('a migration on AWS', () => {
     assert.match(started.stdout, /^first: SUCCEEDED after /);
     shards = Number(/MigrateShards +(\d+) +\1 /.exec(started.stdout)?.[1]);
     assert.ok(shards > 4, started.stdout);
-    assert.match(started.stderr, new RegExp(`^Migrating +0 of ${shards} batches`, 'm'));
+    assert.match(started.stderr, /^Migrating/m);
     await assertArrivedOnce();
 
     const file = join(folder, 'first.html');

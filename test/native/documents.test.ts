@@ -27,6 +27,8 @@ const RUN_HERE = ['README.md', 'docs/quick-start.md', 'docs/operating.md', 'docs
 /** Other commands, and who runs them. Nothing else may be left out. */
 const ELSEWHERE: readonly (readonly [RegExp, by: string])[] = [
   [/^npx chroma-to-pgvector (start|watch|status|redrive|report)\b/, 'test/native/aws-commands.test.ts'],
+  // Columns of sparse vectors, of a source that hands some out.
+  [/^npx chroma-to-pgvector .* --sparse-column /, 'test/native/sparse-columns.test.ts'],
   // The README's two lines themselves, and what a landing runs besides.
   [/^npm (ci|test)$/, '.ci/run'],
   [/^(\.ci\/|npm run (check|test:native|test:versions|test:browser)$)/, '.ci/run'],

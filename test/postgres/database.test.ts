@@ -132,6 +132,7 @@ test("each kind of Postgres' refusals has the name by which the state machine kn
     ['55P03', 'canceling statement due to lock timeout', TargetBusy],
     ['22021', 'invalid byte sequence for encoding "UTF8": 0xff', TargetUnavailable],
     ['22P03', 'incorrect binary data format', TargetUnavailable],
+    ['23505', 'duplicate key value violates unique constraint "pg_namespace_nspname_index"', TargetBusy],
     ['42P01', 'relation "docs__incoming.documents" does not exist', TargetBusy],
     ['3F000', 'schema "docs__incoming" does not exist', TargetBusy],
     ['53100', 'could not extend file "base/1/2": No space left on device', TargetFull],
