@@ -12,7 +12,7 @@ import type {
 } from '../contract.ts';
 import { digestRows } from '../copy/digest-rows.ts';
 import { TABLE_ROWS, type TableRows } from '../copy/table-rows.ts';
-import { ShardCorrupt, ShardNotExported } from '../errors.ts';
+import { ShardCorrupt, ShardNotExported, StoreUnavailable } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
@@ -35,7 +35,8 @@ export interface ImportContext {
  * checksum, commit. A killed import leaves nothing; a shard that the ledger has is not imported again.
  *
  * @throws ShardCorrupt if the store's objects are not what the manifest says; the manifest is then deleted,
- *   so that the next try exports the shard anew @throws ShardNotExported if there is no manifest
+ *   so that the next try exports the shard anew @throws StoreUnavailable if they came damaged, and are whole where they lie
+ * @throws ShardNotExported if there is no manifest
  */
 export async function importShard(
   context: ImportContext,
@@ -47,10 +48,12 @@ export async function importShard(
     throw new ShardNotExported(
       `The manifest ${context.store.urlOf(manifestKey)} is missing: the shard is exported anew when the run goes on.`,
     );
+  // Another shard's would be taken for one that is in already, and this shard never come in.
+  if (manifest.run !== run || manifest.schema !== schema || manifest.number !== number) {
+    await context.store.delete(manifestKey);
+    throw corrupt(context.store, manifestKey, "is another shard's");
+  }
   try {
-    // Another shard's would be taken for one that is in already, and this shard never come in.
-    if (manifest.run !== run || manifest.schema !== schema || manifest.number !== number)
-      throw corrupt(context.store, manifestKey, "is another shard's");
     const loaded = await context.database.withKeptClient(`import ${run}`, (client) =>
       importInTransaction(client, context, manifest),
     );
@@ -58,7 +61,14 @@ export async function importShard(
     context.log.info('shard imported', { run, schema, shard: number, records: manifest.read, skipped });
     return { run, schema, number, loaded: loaded ?? manifest.written, skipped };
   } catch (error) {
-    if (error instanceof ShardCorrupt) await context.store.delete(manifestKey);
+    if (!(error instanceof ShardCorrupt)) throw error;
+    // An export is not thrown away for what the line alone did to its bytes.
+    if (await isWhole(context.store, manifest))
+      throw new StoreUnavailable(
+        `The objects of the store's ${context.store.urlOf(manifestKey)} lie there as they were exported and did not come so: run again, and check the line to the store if it stays so.`,
+        { cause: error },
+      );
+    await context.store.delete(manifestKey);
     throw error;
   }
 }
@@ -188,6 +198,18 @@ async function loadRejects(
   const pieces = await checkedBody(store, object, () => undefined);
   for await (const block of wholeLines(pieces))
     await insertRejects(client, { run, schema, number }, rejectsIn(store, object, block));
+}
+
+/** Whether a second look finds the objects as the manifest has them. */
+async function isWhole(store: ShardStore, manifest: ShardManifest): Promise<boolean> {
+  try {
+    for (const object of Object.values(manifest.objects))
+      for await (const _piece of await checkedBody(store, object, () => undefined));
+    return true;
+  } catch (error) {
+    if (error instanceof ShardCorrupt) return false;
+    throw error;
+  }
 }
 
 /** Records that the exporter rejected. @throws ShardCorrupt */

@@ -6,14 +6,16 @@ import { ObjectDamaged, type ShardStore } from '../store/store.ts';
 /** A shard's manifest; null while the shard is not whole. @throws ShardCorrupt */
 export async function readManifest(store: ShardStore, key: string): Promise<ShardManifest | null> {
   try {
-    const text = await store.readText(key);
-    if (text === null) return null;
-    const manifest = unsealed<ShardManifest>(text);
-    if (manifest.version !== 1) throw new TypeError(`version ${manifest.version}`);
-    return manifest;
-  } catch (cause) {
+    return await look(store, key);
+  } catch (first) {
     // A store that is away for a while has not damaged it.
-    if (cause instanceof MigrationError && !(cause instanceof ObjectDamaged)) throw cause;
+    if (isAway(first)) throw first;
+  }
+  // It may be the line that damaged it.
+  try {
+    return await look(store, key);
+  } catch (cause) {
+    if (isAway(cause)) throw cause;
     await store.delete(key);
     throw new ShardCorrupt(
       `The manifest ${store.urlOf(key)} could not be read and was deleted: run again, the shard is then exported anew.`,
@@ -21,6 +23,16 @@ export async function readManifest(store: ShardStore, key: string): Promise<Shar
     );
   }
 }
+
+async function look(store: ShardStore, key: string): Promise<ShardManifest | null> {
+  const text = await store.readText(key);
+  if (text === null) return null;
+  const manifest = unsealed<ShardManifest>(text);
+  if (manifest.version !== 1) throw new TypeError(`version ${manifest.version}`);
+  return manifest;
+}
+
+const isAway = (error: unknown) => error instanceof MigrationError && !(error instanceof ObjectDamaged);
 
 /** The manifest of a shard that must be whole. @throws ShardCorrupt */
 export async function requireManifest(store: ShardStore, key: string): Promise<ShardManifest> {
