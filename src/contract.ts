@@ -233,12 +233,16 @@ export interface Batch<Item> {
 export interface StoredObject {
   key: string;
   bytes: number;
-  sha256: string;
+  /**
+   * CRC-32 (ISO 3309, as in gzip and S3's own checksums) in hex: it shows what a disk or a line did, at a third of
+   * SHA-256's processor time, which was a third of the importer's. That every record is right is proven by its digest.
+   */
+  crc32: string;
 }
 
 /** `runs/<run>/shards/<schema>/<number>/manifest.json`: written last, so it means that the shard is whole. */
 export interface ShardManifest {
-  version: 1;
+  version: 2;
   run: string;
   schema: string;
   number: number;

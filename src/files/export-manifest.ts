@@ -7,7 +7,8 @@ export interface ExportedFile {
   key: string;
   records: number;
   bytes: number;
-  sha256: string;
+  /** CRC-32 in hex, as `crc32 FILE` prints it. */
+  crc32: string;
 }
 
 export interface ExportedCollection {

@@ -161,7 +161,7 @@ export class ShardCutter {
     const { run, schema, number, collection, collectionId, dimension, layout, format } = shard.item;
     const { content, idsHash } = shard.item;
     const manifest: ShardManifest = {
-      ...{ version: 1, run, schema, number, collection, collectionId, dimension, layout, format },
+      ...{ version: 2, run, schema, number, collection, collectionId, dimension, layout, format },
       ...{ content, idsHash, read: shard.read, written, rejected, vanished: 0 },
       ...{ checksum: shard.encoder.checksum().toString() },
       ...{ objects: stored, startedAt: shard.startedAt, finishedAt: new Date().toISOString() },

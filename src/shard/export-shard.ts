@@ -75,7 +75,7 @@ async function exportPages(context: ExportContext, shard: ShardItem): Promise<Sh
     const { content, idsHash } = shard;
     const finishedAt = new Date().toISOString();
     return {
-      ...{ version: 1, run, schema, number, collection, collectionId, dimension, format, layout },
+      ...{ version: 2, run, schema, number, collection, collectionId, dimension, format, layout },
       ...{ content, idsHash, read: ids.length, written, rejected },
       ...{ vanished: reader.vanished.length, checksum, objects: stored, startedAt, finishedAt },
     };

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
@@ -18,6 +17,7 @@ import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { claimShard, completeShard, insertRejects } from '../postgres/ledger.ts';
+import { Crc32 } from '../store/crc32.ts';
 import { ObjectDamaged, ObjectMissing, type ShardStore } from '../store/store.ts';
 import { copyOfLines } from './jsonl-copy.ts';
 import { readManifest } from './manifest.ts';
@@ -172,11 +172,11 @@ async function checkedBody(
     throw error instanceof ObjectMissing ? corrupt(store, object.key, 'is missing', error) : error;
   });
   return (async function* () {
-    const hash = createHash('sha256');
+    const checksum = new Crc32();
     let bytes = 0;
     try {
       for await (const piece of body) {
-        hash.update(piece);
+        checksum.update(piece);
         bytes += piece.length;
         onBytes(piece.length);
         yield piece;
@@ -184,7 +184,7 @@ async function checkedBody(
     } catch (error) {
       throw error instanceof ObjectDamaged ? corrupt(store, object.key, 'is damaged', error) : error;
     }
-    if (bytes !== object.bytes || hash.digest('hex') !== object.sha256)
+    if (bytes !== object.bytes || checksum.hex() !== object.crc32)
       throw corrupt(store, object.key, 'is not what was exported');
   })();
 }

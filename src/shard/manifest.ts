@@ -28,7 +28,7 @@ async function look(store: ShardStore, key: string): Promise<ShardManifest | nul
   const text = await store.readText(key);
   if (text === null) return null;
   const manifest = unsealed<ShardManifest>(text);
-  if (manifest.version !== 1) throw new TypeError(`version ${manifest.version}`);
+  if (manifest.version !== 2) throw new TypeError(`version ${manifest.version}`);
   return manifest;
 }
 

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { StoredObject } from '../contract.ts';
+import { Crc32 } from './crc32.ts';
 
 /** A body's pieces unchanged, and what they add up to. Is gone through once. */
 export class MeasuredBody implements AsyncIterable<Buffer> {
   readonly #body: AsyncIterable<Buffer>;
-  readonly #hash = createHash('sha256');
+  readonly #checksum = new Crc32();
   #bytes = 0;
   #broken: unknown = null;
 
@@ -20,7 +20,7 @@ export class MeasuredBody implements AsyncIterable<Buffer> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
     try {
       for await (const piece of this.#body) {
-        this.#hash.update(piece);
+        this.#checksum.update(piece);
         this.#bytes += piece.length;
         yield piece;
       }
@@ -32,6 +32,6 @@ export class MeasuredBody implements AsyncIterable<Buffer> {
 
   /** To be asked once it has come to its end. */
   stored(key: string): StoredObject {
-    return { key, bytes: this.#bytes, sha256: this.#hash.digest('hex') };
+    return { key, bytes: this.#bytes, crc32: this.#checksum.hex() };
   }
 }

@@ -135,7 +135,7 @@ export const TARGETS: Record<string, Target> = {
   manifest: {
     examples: [
       Buffer.from(
-        sealed({ version: 1, run: 'r', schema: 's', number: 3, objects: { digests: { key: 'k' } } }),
+        sealed({ version: 2, run: 'r', schema: 's', number: 3, objects: { digests: { key: 'k' } } }),
       ),
     ],
     async take(bytes) {

@@ -27,7 +27,7 @@ const storeWithRoom = (room: number) =>
         await sleep(50);
         throw new StoreRefused('The disk is full.', { cause });
       }
-      return { key: '', bytes: taken, sha256: '' };
+      return { key: '', bytes: taken, crc32: '' };
     },
   }) as unknown as ShardStore;
 
