@@ -1,5 +1,5 @@
 import { MigrationInput } from '../../src/contract.ts';
-import { DEFAULT_DEPLOYMENT, estimateRun, PRICES, type Prices } from '../../src/plan/cost.ts';
+import { childrenOf, DEFAULT_DEPLOYMENT, estimateRun, PRICES, type Prices } from '../../src/plan/cost.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { planDdl } from '../../src/postgres/collection-schema.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
@@ -99,7 +99,8 @@ export const plan: Command<typeof options> = {
         ...(storageGib !== undefined && { storageGib }),
         ...(concurrency !== undefined && { concurrency }),
       };
-      const aws = estimateRun(made, deployment, values.price, values.buildSpeed);
+      const children = childrenOf({ plan: made, shards }, deployment.concurrency);
+      const aws = estimateRun(made, children, deployment, values.price, values.buildSpeed);
       if (values.json)
         process.stdout.write(
           `${JSON.stringify({ ...made, shards: shards.length, aws, ddl: planDdl(made) }, null, 2)}\n`,

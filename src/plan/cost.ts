@@ -2,8 +2,9 @@
  * What a run on AWS takes and costs, reckoned from its plan before anything is moved. Pure: figures of the plan and
  * of the deployment in, figures out. It is a forecast: each formula says where its constants were measured or read.
  */
-import type { CollectionPlan, Plan } from '../contract.ts';
+import type { CollectionPlan, Plan, ShardItem } from '../contract.ts';
 import { type BuildPrediction, predictBuild } from '../index-build/predict-build.ts';
+import { batchesOfCollections, batchesOfShards } from './cut-batches.ts';
 import { memoryBytesOf, smallestInstance, vcpusOf } from './instances.ts';
 
 /**
@@ -107,21 +108,41 @@ const JSON_BYTES_A_COMPONENT = 12;
 /** gp3 on RDS below and from 400 GiB on (RDS user guide, "gp3 storage"); what is imported is written twice, WAL and table. */
 const DISK_BYTES_A_SECOND = { small: 125e6, large: 500e6 };
 const LARGE_DISK_GIB = 400;
-/** Starting a child and its two functions, warm. */
-const SECONDS_A_CHILD = 1;
+/** Starting a child and its two functions, warm; a shard's requests and objects, some 0.1 to 0.4 s in each of the two (cut-batches.ts). */
+const SECONDS = { child: 0.5, shard: 0.5 };
 /** Digests in SQL: 128 ms for 10,000 vectors of 1,536 dimensions (measured). */
 const VERIFY_SECONDS_A_BYTE = 0.128 / (10_000 * 4 * 1536);
+/** Of ten thousand small collections a second: 38 indexed, 20 verified; 27 planned, 220 prepared, 1,700 published (measured, docs/scale.md). */
+const SECONDS_A_COLLECTION = { index: 1 / 38, verify: 1 / 20, rest: 1 / 27 + 1 / 220 + 1 / 1700 };
 /** Planning, preparing, publishing, tuning and reporting: some ten calls. */
 const REST_SECONDS = 60;
 const REST_CALLS = 10;
 /** States of the execution itself, and of a child with its start: Export and Import; Start, look, choice and end; Sample and Verify. */
-const TRANSITIONS = { execution: 25, shard: 3, index: 6, verify: 3 };
+const TRANSITIONS = { execution: 25, shards: 3, index: 6, verify: 3 };
+/** Calls of functions by a child of the map of shards, and by those of the two maps of collections. */
+const CALLS = { shards: 2, collections: 4 };
 /** Objects of a shard (documents, embeddings, digests, manifest), uploaded in parts of 8 MiB. */
 const OBJECTS_A_SHARD = 4;
 const PART_BYTES = 8 * MIB;
 
+/** Children of each map. */
+export interface Children {
+  shards: number;
+  collections: number;
+}
+
+/** As the plan would cut the batches of a run with so many children at a time. */
+export const childrenOf = (
+  { plan, shards }: { plan: Pick<Plan, 'run' | 'collections'>; shards: readonly ShardItem[] },
+  concurrency: number,
+): Children => ({
+  shards: batchesOfShards(shards, concurrency).length,
+  collections: batchesOfCollections(plan, concurrency).length,
+});
+
 export function estimateRun(
   plan: Pick<Plan, 'collections'>,
+  children: Children,
   deployment: Deployment,
   overrides: Partial<Prices> = {},
   buildSpeed = 1,
@@ -133,20 +154,20 @@ export function estimateRun(
   };
   const totals = totalsOf(plan.collections);
   const instances = deployment.multiAz ? 2 : 1;
-  const functions = functionSeconds(totals, deployment);
+  const functions = functionSeconds(totals, children, deployment);
   const indexBuilds = buildsOf(plan.collections, deployment, buildSpeed);
-  const seconds = secondsOf(totals, functions, indexBuilds, deployment);
+  const seconds = secondsOf(totals, children, functions, indexBuilds, deployment);
   const { collections, shards, bytes } = totals;
 
   const memoryGb = deployment.shardMemoryMb / 1024;
   const parts = Math.ceil(bytes / PART_BYTES);
   const usage = {
-    lambdaGbSeconds: (functions.export + functions.import) * memoryGb + (seconds.verify + REST_SECONDS) * 0.5,
-    lambdaRequests: 2 * shards + 4 * collections + REST_CALLS,
+    lambdaGbSeconds: (functions.export + functions.import) * memoryGb + (seconds.verify + seconds.rest) * 0.5,
+    lambdaRequests: CALLS.shards * children.shards + CALLS.collections * children.collections + REST_CALLS,
     stateTransitions:
       TRANSITIONS.execution +
-      TRANSITIONS.shard * shards +
-      (TRANSITIONS.index + TRANSITIONS.verify) * collections,
+      TRANSITIONS.shards * children.shards +
+      (TRANSITIONS.index + TRANSITIONS.verify) * children.collections,
     s3Writes: OBJECTS_A_SHARD * shards + parts + 4 * collections + REST_CALLS,
     s3Reads: 2 * OBJECTS_A_SHARD * shards + 4 * collections + REST_CALLS,
     storeGbMonths: (bytes / GB) * (deployment.storeRetentionDays / 30),
@@ -193,11 +214,11 @@ function totalsOf(collections: readonly CollectionPlan[]): Totals {
 }
 
 /** Seconds that all functions of a kind run, side by side or not: by their processor, or by what they wait for. */
-function functionSeconds({ shards, bytes, jsonBytes }: Totals, deployment: Deployment) {
-  const { concurrency, shardMemoryMb } = deployment;
+function functionSeconds({ shards, bytes, jsonBytes }: Totals, children: Children, deployment: Deployment) {
+  const { shardMemoryMb } = deployment;
   const processor = Math.min(1, shardMemoryMb / MB_A_PROCESSOR);
   // While a server or a disk is the limit, all that run at a time wait for it.
-  const atATime = Math.max(1, Math.min(concurrency, shards));
+  const atATime = childrenAtATime(children, deployment);
   const reading = Math.max(
     (bytes * EXPORT_SECONDS_A_BYTE) / processor,
     (jsonBytes / SOURCE_BYTES_A_SECOND) * atATime,
@@ -206,24 +227,29 @@ function functionSeconds({ shards, bytes, jsonBytes }: Totals, deployment: Deplo
     (bytes * IMPORT_SECONDS_A_BYTE) / processor,
     ((2 * bytes) / diskRate(deployment)) * atATime,
   );
-  const starts = (shards * SECONDS_A_CHILD) / 2;
+  const starts = (children.shards * SECONDS.child + shards * SECONDS.shard) / 2;
   return { export: reading + starts, import: writing + starts };
 }
+
+const childrenAtATime = ({ shards }: Children, { concurrency }: Deployment) =>
+  Math.max(1, Math.min(concurrency, shards));
 
 const diskRate = ({ storageGib }: Deployment) =>
   storageGib < LARGE_DISK_GIB ? DISK_BYTES_A_SECOND.small : DISK_BYTES_A_SECOND.large;
 
 function secondsOf(
-  { shards: count, bytes }: Totals,
+  { collections, bytes }: Totals,
+  children: Children,
   functions: { export: number; import: number },
   builds: readonly BuildPrediction[],
   deployment: Deployment,
 ): Estimate['seconds'] {
-  const atATime = Math.max(1, Math.min(deployment.concurrency, count));
-  const shards = (functions.export + functions.import) / atATime;
-  const index = builds.reduce((sum, build) => sum + build.seconds, 0);
-  const verify = bytes * VERIFY_SECONDS_A_BYTE;
-  return { total: shards + index + verify + REST_SECONDS, shards, index, verify, rest: REST_SECONDS };
+  const shards = (functions.export + functions.import) / childrenAtATime(children, deployment);
+  const index =
+    builds.reduce((sum, build) => sum + build.seconds, 0) + collections * SECONDS_A_COLLECTION.index;
+  const verify = bytes * VERIFY_SECONDS_A_BYTE + collections * SECONDS_A_COLLECTION.verify;
+  const rest = REST_SECONDS + collections * SECONDS_A_COLLECTION.rest;
+  return { total: shards + index + verify + rest, shards, index, verify, rest };
 }
 
 function buildsOf(

@@ -19,11 +19,15 @@ const BATCHES_A_CHILD = 4;
 export const batchesOfShards = (shards: readonly ShardItem[], concurrency: number): Batch<ShardItem>[] =>
   cutBatches(shards, concurrency, (shard) => shard.records / shard.pageSize / MOST_PAGES);
 
-export function batchesOfCollections({ run, options, collections }: Plan): Batch<CollectionItem>[] {
+/** @param concurrency children that run at a time */
+export function batchesOfCollections(
+  { run, collections }: Pick<Plan, 'run' | 'collections'>,
+  concurrency: number,
+): Batch<CollectionItem>[] {
   const bytes = new Map(collections.map((one) => [one.schema, one.bytes]));
   const items = collections.map(({ schema, collection }): CollectionItem => ({ run, schema, collection }));
   const shareOf = ({ schema }: CollectionItem) => (bytes.get(schema) as number) / MOST_COLLECTION_BYTES;
-  return cutBatches(items, options.concurrency, shareOf);
+  return cutBatches(items, concurrency, shareOf);
 }
 
 /**

@@ -105,7 +105,10 @@ export function parseInput(input: unknown): { options: MigrationInput; request: 
 async function writeParts(store: ShardStore, plan: Plan, shards: readonly ShardItem[]): Promise<void> {
   const { concurrency } = plan.options;
   await store.writeText(keys.shardBatches(plan.run), JSON.stringify(batchesOfShards(shards, concurrency)));
-  await store.writeText(keys.collectionBatches(plan.run), JSON.stringify(batchesOfCollections(plan)));
+  await store.writeText(
+    keys.collectionBatches(plan.run),
+    JSON.stringify(batchesOfCollections(plan, concurrency)),
+  );
   await pMap(
     plan.collections,
     (collection) => store.writeText(keys.collectionPlan(plan.run, collection.schema), sealed(collection)),

@@ -52,7 +52,7 @@ describe('batches', () => {
     const [one] = plan.collections;
     const sized = (schema: string, bytes: number) => ({ ...one!, schema, collection: schema, bytes });
     const small = Array.from({ length: 1_000 }, (_, at) => sized(`user_${at}`, 20_000));
-    const batches = batchesOfCollections({ ...plan, collections: [...small, sized('large', 1e9)] });
+    const batches = batchesOfCollections({ ...plan, collections: [...small, sized('large', 1e9)] }, 8);
     assert.deepEqual(batches.at(-1), { items: [{ run: plan.run, schema: 'large', collection: 'large' }] });
     assert.equal(batches.flatMap(({ items }) => items).length, 1_001);
     assert.ok(batches.length < 60, `${batches.length}`);
