@@ -7,11 +7,12 @@ import { IndexBuildFailed, MigrationError, SourceChanged } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
-import { lacksSharedMemory, SQLSTATE } from '../postgres/errors.ts';
+import { SQLSTATE } from '../postgres/errors.ts';
 import type { IndexDefinition } from '../postgres/index-definition.ts';
 import { tablesOf } from '../postgres/ledger.ts';
 import { requireOwned } from '../postgres/schema-owners.ts';
 import { type BuildResources, buildResources, RESOURCES_AS_BEFORE, setResources } from './build-memory.ts';
+import { createIndex } from './create-index.ts';
 import { graphBytes, spillsAfter } from './hnsw-size.ts';
 import { buildPurpose, definitionsOf, indexState } from './index-state.ts';
 import { finishBuild, finishLeftBuilds, noteBuild, noteFailure } from './ledger.ts';
@@ -178,26 +179,11 @@ class Builder {
     await noteBuild(this.#client, key, ddl, isGraph ? this.#spillsAfter(name) : null);
     reportProgress(this.#context.log, { phase: 'index', schema: key.schema, index: name });
     try {
-      await this.#create(name, ddl);
+      await createIndex(this.#client, ddl, this.#context.log, key);
     } catch (error) {
       throw await this.#failure(error, definition, key);
     }
     await finishBuild(this.#client, key);
-  }
-
-  /** Where the memory that helpers share has no room, one process builds alone: it needs none of that. */
-  async #create(index: string, ddl: string): Promise<void> {
-    try {
-      await this.#client.query(ddl);
-    } catch (error) {
-      if (!lacksSharedMemory(error)) throw error;
-      this.#context.log.warn(
-        "one process builds the index without helpers: the server's shared memory (/dev/shm; docker run --shm-size=1g) has no room for them",
-        { run: this.#plan.run, schema: this.#collection.schema, index },
-      );
-      await this.#client.query('set max_parallel_maintenance_workers = 0');
-      await this.#client.query(ddl);
-    }
   }
 
   /** What pgvector would say by a notice, which a client that has gone would not get: reckoned beforehand. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { IndexBuildFailed, MigrationError } from '../errors.ts';
 import { buildResources, setResources } from '../index-build/build-memory.ts';
+import { createIndex } from '../index-build/create-index.ts';
 import { type Log, reportProgress } from '../log.ts';
 import type { Database } from '../postgres/database.ts';
 import type { FurtherIndex } from './further-indexes.ts';
@@ -33,9 +34,7 @@ export async function reindexConcurrently(
   const { schema, vectorIndex } = live;
   const ddl = `reindex index concurrently ${qualified(schema, vectorIndex)}`;
   const started = performance.now();
-  await withLeftovers(context, schema, `${vectorIndex}_ccnew`, () =>
-    run(context, live, { ddl, index: vectorIndex }),
-  );
+  await build(context, live, { ddl, index: vectorIndex, leftover: `${vectorIndex}_ccnew` });
   return { schema, index: vectorIndex, ddl, action: 'rebuilt', seconds: secondsSince(started) };
 }
 
@@ -54,18 +53,16 @@ export async function createConcurrently(
   if (before === 'valid' && !replaces) return built('there already');
   if (before === 'invalid') await drop(context, schema, name);
   if (before !== 'valid') {
-    await withLeftovers(context, schema, name, () => run(context, live, { ddl, index: name }));
+    await build(context, live, { ddl, index: name, leftover: name });
     return built('created');
   }
   // The old one answers until the new one stands.
   const fresh = `${name}_new`;
   await drop(context, schema, fresh);
-  await withLeftovers(context, schema, fresh, () =>
-    run(context, live, {
-      ddl: ddl.replace(pg.escapeIdentifier(name), pg.escapeIdentifier(fresh)),
-      index: name,
-    }),
-  );
+  await build(context, live, {
+    ddl: ddl.replace(pg.escapeIdentifier(name), pg.escapeIdentifier(fresh)),
+    ...{ index: name, leftover: fresh },
+  });
   await drop(context, schema, name);
   await statement(context, `alter index ${qualified(schema, fresh)} rename to ${pg.escapeIdentifier(name)}`);
   return built('replaced');
@@ -73,12 +70,35 @@ export async function createConcurrently(
 
 const secondsSince = (started: number) => (performance.now() - started) / 1000;
 
+interface Build {
+  ddl: string;
+  /** What it is called when it stands. */
+  index: string;
+  /** What a build that failed leaves of it: written to, and never read. */
+  leftover: string;
+}
+
+/** Builds, and leaves nothing if that fails. */
+async function build(context: ConcurrentBuildContext, live: LiveCollection, wanted: Build): Promise<void> {
+  try {
+    await run(context, live, wanted);
+  } catch (error) {
+    await dropLeftover(context, live.schema, wanted.leftover).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function dropLeftover(context: ConcurrentBuildContext, schema: string, leftover: string) {
+  if ((await stateOf(context, schema, leftover)) === 'invalid') await drop(context, schema, leftover);
+}
+
 /** Runs one build, says how far it is, and cancels it on the server when somebody stops this program. */
 async function run(
-  { database, log, signal, instanceMemoryBytes }: ConcurrentBuildContext,
+  context: ConcurrentBuildContext,
   live: LiveCollection,
-  { ddl, index }: { ddl: string; index: string },
+  { ddl, index, leftover }: Build,
 ): Promise<void> {
+  const { database, log, signal, instanceMemoryBytes } = context;
   const { schema } = live;
   await database.withClient('tune', (builder) =>
     database.withClient('tune progress', async (observer) => {
@@ -88,7 +108,11 @@ async function run(
       const cancel = () => void observer.query('select pg_cancel_backend($1)', [pid]).catch(() => undefined);
       signal.addEventListener('abort', cancel, { once: true });
       let building = true;
-      const work = builder.query(ddl).finally(() => {
+      const clear = async () => {
+        await dropLeftover(context, schema, leftover);
+        signal.throwIfAborted();
+      };
+      const work = createIndex(builder, ddl, log, { schema, index }, clear).finally(() => {
         building = false;
       });
       // Its end is awaited below, whatever the looks come to.
@@ -128,22 +152,6 @@ async function percentOf(client: pg.Client, pid: number): Promise<{ percent?: nu
   );
   const percent = rows[0]?.percent;
   return percent == null ? {} : { percent };
-}
-
-/** A build that failed leaves an index that is written to and never read: it goes. */
-async function withLeftovers(
-  context: ConcurrentBuildContext,
-  schema: string,
-  leftover: string,
-  build: () => Promise<void>,
-): Promise<void> {
-  try {
-    await build();
-  } catch (error) {
-    if ((await stateOf(context, schema, leftover).catch(() => null)) === 'invalid')
-      await drop(context, schema, leftover).catch(() => undefined);
-    throw error;
-  }
 }
 
 async function stateOf(

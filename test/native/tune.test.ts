@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
 import { tuneOutput } from '../../local/output/schemas.ts';
+import type { Log } from '../../src/log.ts';
+import { createConcurrently, reindexConcurrently } from '../../src/tune/build-concurrently.ts';
+import { liveCollections } from '../../src/tune/live-collections.ts';
 import { runCommand, startCommand } from '../fixtures/command-line.ts';
 import { assertPublished } from '../fixtures/output-schema.ts';
 import { holdServerSettings } from '../fixtures/postgres.ts';
@@ -146,6 +149,43 @@ describe('tune', { concurrency: false }, () => {
       [['idx_embeddings_vector', 'rebuilt']],
     );
     assert.notEqual(await oid(), before);
+  });
+
+  it('builds by one process where helpers find no shared memory, and says why', async () => {
+    // As Postgres says it, in the midst of a build: what was begun of the index stays, and is in the way.
+    await target.rows(`create function docs.helped(value text) returns text language plpgsql immutable as $$ begin
+      if current_setting('max_parallel_maintenance_workers')::integer > 0 then
+        raise exception 'could not resize shared memory segment "/PostgreSQL.1843" to 99 bytes: No space left on device'
+          using errcode = 'disk_full';
+      end if; return value; end $$`);
+    const warnings: string[] = [];
+    const log: Log = { info() {}, warn: (message) => warnings.push(message) };
+    const context = {
+      ...{ database: target.database, log, signal: new AbortController().signal },
+      instanceMemoryBytes: undefined,
+    };
+    const [live] = await target.database.withClient('test', (client) => liveCollections(client, 'test'));
+    const index = {
+      ...{ schema: 'docs', name: 'idx_helped', reason: '', replaces: false },
+      ddl: 'create index concurrently "idx_helped" on docs.documents (docs.helped(source_id))',
+    };
+    try {
+      assert.equal((await createConcurrently(context, live!, index)).action, 'created');
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0]!, /shared memory .*--shm-size/);
+      const rebuilt = await reindexConcurrently(context, { ...live!, vectorIndex: 'idx_helped' });
+      assert.equal(rebuilt.action, 'rebuilt');
+      assert.equal(warnings.length, 2);
+      assert.deepEqual(
+        await target.rows(
+          `select i.indexrelid::regclass::text as name, indisvalid as valid from pg_index i
+            where pg_get_indexdef(i.indexrelid) like '%helped%'`,
+        ),
+        [{ name: 'docs.idx_helped', valid: true }],
+      );
+    } finally {
+      await target.rows('drop function docs.helped cascade');
+    }
   });
 
   it('leaves no half-built index when it is stopped', async () => {
