@@ -1,11 +1,14 @@
 import pg from 'pg';
 import { SchemaOccupied } from '../errors.ts';
 import { SQLSTATE } from '../postgres/errors.ts';
-import type { Layout } from '../postgres/layouts/layout.ts';
+import type { Layout, Relation } from '../postgres/layouts/layout.ts';
 import { SPARSE_FUNCTION } from '../postgres/sparse-columns.ts';
 
 /** What is moved from schema to schema beside a layout's relations with their indexes and keys. */
-const FUNCTIONS = ['search_similar(vector, integer, double precision)', 'search_nearest(vector, integer)'];
+export const FUNCTIONS = [
+  'search_similar(vector, integer, double precision)',
+  'search_nearest(vector, integer)',
+];
 
 /** The function that makes columns of sparse vectors, where there are any: it can only go after its columns. */
 const ownFunction = (schema: string) => `${pg.escapeIdentifier(schema)}.${SPARSE_FUNCTION}`;
@@ -15,6 +18,9 @@ const ownFunction = (schema: string) => `${pg.escapeIdentifier(schema)}.${SPARSE
  * first, so that no reader is ever the deadlock's victim.
  */
 const LOCK_MILLISECONDS = 300;
+
+/** Of what keeps a version from being dropped. */
+const NAMED = 10;
 
 /** A collection's relations and where they stand. */
 export interface Place {
@@ -44,35 +50,48 @@ export async function lockTables(client: pg.Client, places: readonly Place[]): P
 }
 
 /**
- * Drops a schema with the previous version of a collection. Not by CASCADE: a person's view or foreign key on those
- * tables stays, and is named by the error.
+ * Drops the schemas with the previous versions of collections. Not by CASCADE: a person's view or foreign key on those
+ * tables stays, and is named by the error. All at once, since Postgres reads the functions of all schemas for each
+ * statement that names one.
  *
  * @throws SchemaOccupied
  */
-export async function dropPrevious(client: pg.Client, { schema, layout }: Place): Promise<void> {
-  const quoted = pg.escapeIdentifier(schema);
+export async function dropPrevious(client: pg.Client, places: readonly Place[]): Promise<void> {
+  if (places.length === 0) return;
+  const drop = (what: string, names: string[]) =>
+    names.length === 0 ? [] : [`drop ${what} if exists ${names.join(', ')}`];
+  const relations = (wanted: Relation['kind']) =>
+    places.flatMap(({ schema, layout }) =>
+      layout.relations.filter(({ kind }) => kind === wanted).map(({ name }) => qualified(schema, name)),
+    );
+  const schemas = places.map(({ schema }) => pg.escapeIdentifier(schema));
   try {
     await client.query(
       [
-        ...FUNCTIONS.map((name) => `drop function if exists ${quoted}.${name}`),
-        ...[...layout.relations]
-          .reverse()
-          .map(({ kind, name }) => `drop ${kind} if exists ${qualified(schema, name)}`),
-        `drop function if exists ${ownFunction(schema)}`,
-        `drop schema if exists ${quoted}`,
+        ...drop(
+          'function',
+          schemas.flatMap((schema) => FUNCTIONS.map((name) => `${schema}.${name}`)),
+        ),
+        ...drop('view', relations('view')),
+        ...drop('table', relations('table')),
+        ...drop(
+          'function',
+          places.map(({ schema }) => ownFunction(schema)),
+        ),
+        ...drop('schema', schemas),
       ].join(';'),
     );
   } catch (error) {
-    const { code, detail } = error as pg.DatabaseError;
+    const { code, detail = '' } = error as pg.DatabaseError;
     if (code !== SQLSTATE.dependentObjectsStillExist) throw error;
     throw new SchemaOccupied(
-      `Schema "${schema}" with the version before the live one cannot be dropped (${detail?.replaceAll('\n', '; ')}): drop or move that, then publish again with the same --run.`,
+      `The version before the live one cannot be dropped (${detail.split('\n').slice(0, NAMED).join('; ')}): drop or move that, then publish again with the same --run.`,
       { cause: error },
     );
   }
 }
 
-/** Tables move, schemas are not renamed: the target may be `public`. */
+/** Tables move by themselves where the schema is not to be renamed: it may be `public`, or hold what others made. */
 export async function moveTables(client: pg.Client, { schema, layout }: Place, to: string): Promise<void> {
   const target = pg.escapeIdentifier(to);
   await client.query(

@@ -20,6 +20,7 @@ import {
   stands,
 } from './move-tables.ts';
 import { refuseRejects } from './reject-gate.ts';
+import { exchangeGrants, renameSchema, wholeSchemas } from './whole-schemas.ts';
 
 /** Patience with readers and writers that hold the live tables. */
 const PATIENCE_MILLISECONDS = 60_000;
@@ -162,19 +163,22 @@ async function publishSome(client: pg.Client, run: string, schemas: readonly str
   }
   const moved = candidates.filter(({ updates }) => !updates);
   const live = await livePlaces(client, moved);
-  for (const { schema, collection, previous_layout } of moved)
-    if (live.has(schema))
-      await dropPrevious(client, {
-        schema: previousSchema(schema),
-        layout: layoutOf({ layout: previous_layout ?? 'guide', collection }),
-      });
+  await dropPrevious(client, previousPlaces(moved.filter(({ schema }) => live.has(schema))));
   await lockTables(client, [...live.values()]);
   const present = await presentSchemas(client, schemas);
+  const whole = await wholeSchemas(
+    client,
+    [...live.values()].map((place) => ({ place, other: incomingSchema(place.schema) })),
+  );
+  await exchangeGrants(
+    client,
+    [...whole].map((schema) => [schema, incomingSchema(schema)]),
+  );
   for (const candidate of moved) {
     const { schema } = candidate;
     const before = live.get(schema);
-    if (before) await moveAway(client, before);
-    if (present.has(schema)) {
+    if (before) await moveAway(client, before, whole.has(schema));
+    if (present.has(schema) && !whole.has(schema)) {
       await moveTables(client, { schema: incomingSchema(schema), layout: layoutOf(candidate) }, schema);
       await dropIncoming(client, schema);
     } else await renameIncoming(client, schema);
@@ -194,10 +198,21 @@ async function livePlaces(client: pg.Client, candidates: readonly Candidate[]): 
   return places;
 }
 
-async function moveAway(client: pg.Client, live: Place): Promise<void> {
+const previousPlaces = (candidates: readonly Candidate[]): Place[] =>
+  candidates.map(({ schema, collection, previous_layout }) => ({
+    schema: previousSchema(schema),
+    layout: layoutOf({ layout: previous_layout ?? 'guide', collection }),
+  }));
+
+/** @param whole whether the schema holds nothing else and goes with it */
+async function moveAway(client: pg.Client, live: Place, whole: boolean): Promise<void> {
   const { schema } = live;
   await copyGrants(client, live, incomingSchema(schema));
   await detach(client, live);
+  if (whole) {
+    await renameSchema(client, schema, previousSchema(schema));
+    return;
+  }
   await client.query(`create schema ${pg.escapeIdentifier(previousSchema(schema))}`);
   await moveTables(client, live, previousSchema(schema));
 }
@@ -219,10 +234,7 @@ async function dropIncoming(client: pg.Client, schema: string): Promise<void> {
   await client.query(`${dropCompared(incoming)}; drop schema ${incoming}`);
 }
 
-/**
- * Where nothing stands, the incoming schema takes the place whole. To move a function, Postgres reads all that have its
- * name first: of ten thousand schemas, ten thousand.
- */
+/** Where nothing stands, or no longer, the incoming schema takes the place whole. */
 async function renameIncoming(client: pg.Client, schema: string): Promise<void> {
   const incoming = pg.escapeIdentifier(incomingSchema(schema));
   const target = pg.escapeIdentifier(schema);

@@ -9,6 +9,7 @@ import { migrateLedger } from '../postgres/ledger-schema.ts';
 import { attachment, detach } from '../postgres/shared-tables.ts';
 import { copyGrants, lockTables, moveTables, type Place, stands } from './move-tables.ts';
 import { withPatience } from './publish.ts';
+import { exchangeGrants, renameSchema, wholeSchemas } from './whole-schemas.ts';
 
 export interface RolledBack {
   collection: string;
@@ -107,11 +108,22 @@ async function swap(client: pg.Client, published: Published): Promise<void> {
   await lockTables(client, [live, previous]);
   await copyGrants(client, live, previous.schema);
   await detach(client, live);
-  await client.query(`create schema ${pg.escapeIdentifier(between)}`);
-  await moveTables(client, live, between);
-  await moveTables(client, previous, schema);
-  await moveTables(client, { ...live, schema: between }, previous.schema);
-  await client.query(`drop schema ${pg.escapeIdentifier(between)}`);
+  const whole = await wholeSchemas(client, [
+    { place: live, other: previous.schema },
+    { place: previous, other: schema },
+  ]);
+  if (whole.size === 2) {
+    await exchangeGrants(client, [[schema, previous.schema]]);
+    await renameSchema(client, schema, between);
+    await renameSchema(client, previous.schema, schema);
+    await renameSchema(client, between, previous.schema);
+  } else {
+    await client.query(`create schema ${pg.escapeIdentifier(between)}`);
+    await moveTables(client, live, between);
+    await moveTables(client, previous, schema);
+    await moveTables(client, { ...live, schema: between }, previous.schema);
+    await client.query(`drop schema ${pg.escapeIdentifier(between)}`);
+  }
   if (previous_layout === 'shared') await attach(client, published);
   await client.query(
     `update chroma_migration.published_schemas
