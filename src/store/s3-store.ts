@@ -34,11 +34,14 @@ export class S3Store implements ShardStore {
     this.#client = new S3Client({ maxAttempts: 5, ...config });
   }
 
-  async write(key: string, body: AsyncIterable<Buffer>): Promise<StoredObject> {
+  async write(key: string, body: AsyncIterable<Buffer>, contentType?: string): Promise<StoredObject> {
     const measured = new MeasuredBody(body);
     const upload = new Upload({
       client: this.#client,
-      params: { Bucket: this.#bucket, Key: this.#key(key), Body: Readable.from(copies(measured)) },
+      params: {
+        ...{ Bucket: this.#bucket, Key: this.#key(key), Body: Readable.from(copies(measured)) },
+        ContentType: contentType,
+      },
       partSize: PART_BYTES,
       queueSize: PARTS_AT_A_TIME,
     });

@@ -15,7 +15,7 @@ export interface ShardStore {
    * Streams an object in; resolves with its size and SHA-256 once it can be read back.
    * @param body a piece is done with, and its memory may be used again, when the next is asked for
    */
-  write(key: string, body: AsyncIterable<Buffer>): Promise<StoredObject>;
+  write(key: string, body: AsyncIterable<Buffer>, contentType?: string): Promise<StoredObject>;
   /** Streams an object out. @throws ObjectMissing */
   read(key: string): Promise<Readable>;
   /**

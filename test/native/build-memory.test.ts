@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { buildResources } from '../../src/index-build/build-memory.ts';
 import { collectionSchema } from '../../src/postgres/collection-schema.ts';
-import { readRunLedger } from '../../src/postgres/ledger.ts';
+import { readRunLedger } from '../../src/postgres/run-ledger.ts';
 import {
   collectionPlan,
   index,

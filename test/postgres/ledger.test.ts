@@ -10,11 +10,11 @@ import {
   endRun,
   finishedShards,
   insertRejects,
-  readRunLedger,
   rejectsOf,
   shardsOf,
   touchRun,
 } from '../../src/postgres/ledger.ts';
+import { readRunLedger } from '../../src/postgres/run-ledger.ts';
 import { collectionPlan, migrate, planOf, prepare, startTarget, type TestTarget } from './target-run.ts';
 
 let target: TestTarget;

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { openDatabase } from '../../src/postgres/database.ts';
 import { collectionChecksum } from '../../src/postgres/digest.ts';
 import { guide } from '../../src/postgres/layouts/guide.ts';
-import { readRunLedger } from '../../src/postgres/ledger.ts';
+import { readRunLedger } from '../../src/postgres/run-ledger.ts';
 import { collectionPlan, migrate, planOf, startTarget, type TestTarget } from './target-run.ts';
 
 const HOSTILE = {

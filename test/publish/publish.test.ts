@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { NothingToRollBack, RecordsRejected, SchemaOccupied, VerificationFailed } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
-import { insertRejects, readRunLedger } from '../../src/postgres/ledger.ts';
+import { insertRejects } from '../../src/postgres/ledger.ts';
+import { readRunLedger } from '../../src/postgres/run-ledger.ts';
 import { publish } from '../../src/publish/publish.ts';
 import { rollback } from '../../src/publish/rollback.ts';
 import {

@@ -4,11 +4,12 @@ import { describe, it } from 'node:test';
 import type { Plan } from '../../src/contract.ts';
 import { StoreRefused } from '../../src/errors.ts';
 import { readPlan, requireShards, writePlan } from '../../src/plan/plan-file.ts';
-import { sealed, textHash, unsealed } from '../../src/store/json.ts';
+import { sealed, textHash, unsealed, writeJson } from '../../src/store/json.ts';
 import { keys } from '../../src/store/keys.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { ShardStore } from '../../src/store/store.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
+import { sampleReport } from '../report/sample.ts';
 
 const VALUE = {
   run: 'r',
@@ -40,6 +41,37 @@ describe('a sealed object', () => {
           assert.ok(error instanceof SyntaxError, String(error));
         }
       }
+  });
+});
+
+/** What is written of a value, piece by piece. */
+async function piecesOf(value: object): Promise<Buffer[]> {
+  const pieces: Buffer[] = [];
+  const write = async (_key: string, body: AsyncIterable<Buffer>) => {
+    for await (const piece of body) pieces.push(piece);
+  };
+  await writeJson({ write } as unknown as ShardStore, 'report.json', value);
+  return pieces;
+}
+
+describe('JSON that is written piece by piece', () => {
+  it('is what JSON.stringify would have made', async () => {
+    const awkward = {
+      'a\n"b': 'one\ntwo',
+      deep: { list: [{ text: '\n' }, undefined, []] },
+      nothing: [[], {}, null],
+    };
+    for (const value of [{}, { none: undefined }, { empty: [] }, VALUE, awkward, sampleReport()])
+      assert.equal(Buffer.concat(await piecesOf(value)).toString(), `${JSON.stringify(value, null, 2)}\n`);
+  });
+
+  it('of the report of a large estate is never whole in memory', async () => {
+    const report = sampleReport();
+    const collections = Array.from({ length: 2000 }, () => report.collections[0]!);
+    const pieces = await piecesOf({ ...report, collections });
+    const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+    const largest = Math.max(...pieces.map(({ length }) => length));
+    assert.ok(bytes > 8e6 && largest < 512 * 1024, `${largest} of ${bytes} bytes at a time`);
   });
 });
 
