@@ -1,9 +1,9 @@
 import type { ExportShardOutput, ShardItem } from '../src/contract.ts';
-import { exportShard } from '../src/shard/export-shard.ts';
+import { ExportMemory, exportShard } from '../src/shard/export-shard.ts';
 import { stepOfEach } from './batch.ts';
 import { log, openChroma, openStore } from './runtime.ts';
 
-const context = { chroma: await openChroma(), store: await openStore(), log };
+const context = { chroma: await openChroma(), store: await openStore(), log, memory: new ExportMemory() };
 
 /** Exports a batch's shards from Chroma to the store. */
 export const handler = stepOfEach(

@@ -62,10 +62,10 @@ export class StepFunction extends Construct {
       tracing: lambda.Tracing.ACTIVE,
       role,
       logGroup: this.logGroup,
-      // V8 doubles its young generation to 16 MB when it likes, and garbage outside the heap grows with it: 8 keeps that
-      // growth down. An exporter's memory still grows by a fifth from 10,000 to 100,000 records (bench/RESULTS.md).
+      // V8 lets its young generation grow with what it survives, and what sockets leave outside the heap waits for it: at 4
+      // the memory of a small call and of a large one are alike (docs/scale.md), and neither takes longer.
       environment: {
-        NODE_OPTIONS: '--enable-source-maps --max-semi-space-size=8',
+        NODE_OPTIONS: '--enable-source-maps --max-semi-space-size=4',
         POWERTOOLS_SERVICE_NAME: props.step,
       },
       ...(props.placement && {

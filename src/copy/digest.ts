@@ -19,11 +19,7 @@ export interface DigestFields {
  */
 export class Digester {
   readonly #frame = new CopyBuffer();
-  // Halves below 2^32 stay exact in a double for 2^21 additions; then they are carried over.
-  #high = 0;
-  #low = 0;
-  #additions = 0;
-  #sum = 0n;
+  readonly #sum = new DigestSum();
 
   /** Adds a record and returns its digest, 8 bytes. */
   add(record: DigestFields): Buffer {
@@ -35,14 +31,32 @@ export class Digester {
     frame.optionalField(record.metadata);
     frame.vectorField(record.embedding);
     const digest = hash('sha256', frame.view(), 'buffer').subarray(0, 8);
-    this.#high += digest.readUInt32BE(0);
-    this.#low += digest.readUInt32BE(4);
-    if (++this.#additions === 2 ** 20) this.#carry();
+    this.#sum.add(digest.readUInt32BE(0), digest.readUInt32BE(4));
     return digest;
   }
 
   /** Sum of all digests so far modulo 2^64. */
   checksum(): bigint {
+    return this.#sum.value();
+  }
+}
+
+/** A sum of digests modulo 2^64, which makes no bigint of each. */
+export class DigestSum {
+  // Halves below 2^32 stay exact in a double for 2^21 additions; then they are carried over.
+  #high = 0;
+  #low = 0;
+  #additions = 0;
+  #sum = 0n;
+
+  /** Adds one as its upper and its lower 32 bits. */
+  add(high: number, low: number): void {
+    this.#high += high;
+    this.#low += low;
+    if (++this.#additions === 2 ** 20) this.#carry();
+  }
+
+  value(): bigint {
     this.#carry();
     return this.#sum;
   }

@@ -28,11 +28,23 @@ export interface EncodedCollection {
   layout: LayoutName;
 }
 
+/** What one shard after the other is encoded in. */
+export class EncoderMemory {
+  readonly #buffers = new Map<string, CopyBuffer>();
+
+  readonly buffer = (name: CopyObject | 'records' | 'digests'): CopyBuffer => {
+    const buffer = this.#buffers.get(name) ?? new CopyBuffer();
+    this.#buffers.set(name, buffer);
+    buffer.clear();
+    return buffer;
+  };
+}
+
 /**
  * Encodes a shard page by page.
  *
- * What it makes of a page is the caller's, or, of one that reuses its memory, valid until the page after the next is
- * encoded.
+ * What it makes of a page is the caller's, or, of one that is given memory to reuse, valid until the page after the next
+ * is encoded.
  */
 export class ShardEncoder {
   readonly #namespace: Buffer;
@@ -40,21 +52,25 @@ export class ShardEncoder {
   readonly #encoding: Encoding;
   readonly #digester = new Digester();
   readonly #tables: { rows: TableRows; buffer: CopyBuffer }[];
-  readonly #records = new CopyBuffer();
-  readonly #digests = new CopyBuffer();
+  readonly #records: CopyBuffer;
+  readonly #digests: CopyBuffer;
   readonly #bytesOf: (buffer: CopyBuffer) => Buffer;
 
+  /** @param memory of an encoder that is done */
   constructor(
     { collectionId, dimension, layout }: EncodedCollection,
     encoding: Encoding,
-    { reusesMemory = false } = {},
+    memory?: EncoderMemory,
   ) {
-    this.#bytesOf = reusesMemory ? (buffer) => buffer.swap() : (buffer) => buffer.take();
+    this.#bytesOf = memory ? (buffer) => buffer.swap() : (buffer) => buffer.take();
+    const { buffer } = memory ?? new EncoderMemory();
+    this.#records = buffer('records');
+    this.#digests = buffer('digests');
     this.#namespace = uuidBytes(collectionId);
     this.#dimension = dimension;
     this.#encoding = encoding;
     const tables = encoding === 'pgcopy' ? TABLE_ROWS[layout] : [];
-    this.#tables = tables.map((rows) => ({ rows, buffer: new CopyBuffer() }));
+    this.#tables = tables.map((rows) => ({ rows, buffer: buffer(rows.object) }));
   }
 
   /** @param offset Chroma's offset of the page's first record, for the list of rejects */

@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { Plan, ShardItem } from '../contract.ts';
 import { recordUuid, uuidBytes } from '../copy/record-id.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
-import { readShardIds, writeShardIds } from '../shard/shard-ids.ts';
+import { readShardIds, ShardIdsWriter } from '../shard/shard-ids.ts';
 import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
@@ -103,16 +103,16 @@ async function cutDelta(
   const [first] = shards;
   if (!first) return { shards: cuts, added };
   const records = plan.collections.find((one) => one.schema === schema)!.records;
-  const waiting: Buffer[] = [];
+  const waiting = new ShardIdsWriter();
   let moved = 0;
   const cut = async () => {
-    const ids = waiting.splice(0, first.records);
+    const ids = waiting.length;
     const number = shards.length + cuts.length;
-    const idsHash = await writeShardIds(store, { run: plan.run, schema, number }, ids);
+    const idsHash = await waiting.write(store, { run: plan.run, schema, number });
     // Behind all that the plan lists, so that no two rejects have the same place.
-    const place = { number, offset: records + moved, records: ids.length, idsHash };
+    const place = { number, offset: records + moved, records: ids, idsHash };
     cuts.push({ ...first, ...place, content: 'rows', byIds: true });
-    moved += ids.length;
+    moved += ids;
   };
   for (const shard of shards) {
     const { rows } = await client.query<{ id: string; added: boolean }>(
@@ -126,10 +126,10 @@ async function cutDelta(
       const id = JSON.parse(text.toString('utf8')) as string;
       const isAdded = wanted.get(recordUuid(Buffer.from(id), namespace).toString('hex'));
       if (isAdded === undefined) continue;
-      waiting.push(text);
+      waiting.add(text);
       if (isAdded && ++added.count <= LISTED) added.ids.push(id);
+      if (waiting.length === first.records) await cut();
     }
-    while (waiting.length >= first.records) await cut();
   }
   if (waiting.length > 0) await cut();
   return { shards: cuts, added };

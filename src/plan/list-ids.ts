@@ -1,7 +1,10 @@
 import { TooManyAsked } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
+import { scanPage } from '../chroma/scan-page.ts';
 import { SourceChanged } from '../errors.ts';
-import { idTexts } from '../shard/pages.ts';
+import { PageMemory } from '../shard/page-memory.ts';
+import { PageIds } from '../shard/pages.ts';
+import type { Ids } from '../shard/shard-ids.ts';
 
 type Address = { tenant: string; database: string; collectionId: string };
 
@@ -13,10 +16,10 @@ const TAIL = 1000;
 const OVERLAP = 16;
 
 /**
- * The ids of a collection in Chroma's order, which is that of insertion, each in its JSON text and none twice or left
- * out, also while somebody writes: a delete moves all that stand behind it, so a page begins with the last ids of the
- * one before, and where it does not, the place is looked for nearer to the beginning. Only a record that is deleted
- * and added again meanwhile may come twice.
+ * The ids of a collection in Chroma's order, which is that of insertion, page by page, none twice or left out, also
+ * while somebody writes: a delete moves all that stand behind it, so a page begins with the last ids of the one before,
+ * and where it does not, the place is looked for nearer to the beginning. Only a record that is deleted and added again
+ * meanwhile may come twice.
  *
  * @param records as many as Chroma counted just now: who goes on until nothing new comes may go on for ever
  * @throws SourceChanged if most of what was listed last is no longer there
@@ -26,7 +29,8 @@ export async function* listIds(
   address: Address,
   records: number,
   idsAPage = IDS_A_PAGE,
-): AsyncGenerator<Buffer[]> {
+): AsyncGenerator<Ids> {
+  const memory = new PageMemory();
   let tail: Buffer[] = [];
   let listed = 0;
   /** Place behind the last listed id, as far as is known. */
@@ -41,31 +45,38 @@ export async function* listIds(
     const overlap = Math.min(OVERLAP, tail.length);
     const offset = Math.max(0, next - overlap - back);
     const limit = next - offset + idsAPage;
-    const page = await chroma
-      .page(address, { offset, limit: Math.min(limit, allowed) }, [])
+    const bytes = await chroma
+      .pageBytes(address, { offset, limit: Math.min(limit, allowed) }, [], { allocate: memory.take })
       .catch((error: unknown) => {
         if (!(error instanceof TooManyAsked) || error.limit >= Math.min(limit, allowed)) throw error;
         allowed = error.limit;
         return null;
       });
-    if (!page) continue;
-    const ids = idTexts(page);
+    if (!bytes) continue;
+    const page = scanPage(bytes);
+    const ids = new PageIds(page);
     const isWhole = offset === 0 && listed <= tail.length;
     const begin =
-      back === 0 && startsWith(ids, tail.slice(-overlap)) ? overlap : placeBehind(tail, ids, isWhole);
+      back === 0 && startsWith(ids, tail.slice(-overlap)) ? overlap : placeBehind(tail, [...ids], isWhole);
     if (begin === null) {
       if (offset === 0)
         throw new SourceChanged(
           `Collection ${address.collectionId} lost most of ${TAIL} records in a row while its ids were listed: start a new run when fewer are deleted.`,
         );
       back = Math.max(Math.min(TAIL, Math.floor(allowed / 2)), 4 * back);
+      memory.giveBack(bytes);
       continue;
     }
-    const fresh = ids.slice(begin);
+    const fresh = new PageIds(page, begin);
     if (fresh.length === 0) return;
     yield fresh;
     listed += fresh.length;
-    tail = [...tail, ...fresh.slice(-TAIL)].slice(-Math.min(TAIL, Math.ceil(allowed / 2)));
+    const last = new PageIds(page, Math.max(begin, page.length - TAIL));
+    // Copies: the page's memory is the next one's.
+    tail = [...tail, ...Array.from(last, (id) => Buffer.from(id))].slice(
+      -Math.min(TAIL, Math.ceil(allowed / 2)),
+    );
+    memory.giveBack(bytes);
     next = offset + ids.length;
     back = 0;
     if (ids.length < Math.min(limit, longest, allowed)) return;
@@ -73,8 +84,10 @@ export async function* listIds(
   }
 }
 
-const startsWith = (ids: readonly Buffer[], beginning: readonly Buffer[]) =>
-  beginning.every((id, index) => ids[index]?.equals(id));
+function startsWith(ids: Ids, beginning: readonly Buffer[]): boolean {
+  const first = ids[Symbol.iterator]();
+  return beginning.every((id) => first.next().value?.equals(id));
+}
 
 /**
  * Where `ids` go on behind the last of `tail`; null if they do not tell. Nothing comes between records that stayed, and

@@ -3,7 +3,7 @@ import type { RecordSource } from '../chroma/record-source.ts';
 import type { CollectionPlan, MigrationInput, Plan, ShardItem } from '../contract.ts';
 import { DimensionTooLarge } from '../errors.ts';
 import { type Log, reportProgress, silentLog } from '../log.ts';
-import { hashOfLists, writeShardIds } from '../shard/shard-ids.ts';
+import { hashOfLists, type Ids, ShardIdsWriter } from '../shard/shard-ids.ts';
 import { Ticker } from '../shard/ticker.ts';
 import type { ShardStore } from '../store/store.ts';
 import { collectionSettings } from './collection-settings.ts';
@@ -134,22 +134,22 @@ async function planCollection(
 async function storeShards(
   store: ShardStore,
   place: { run: string; schema: string },
-  listed: AsyncIterable<Buffer[]> | Buffer[][],
+  listed: AsyncIterable<Ids> | Ids[],
   size: number,
 ): Promise<ListedCut[]> {
   const cuts: ListedCut[] = [];
-  let waiting: Buffer[] = [];
+  const waiting = new ShardIdsWriter();
   const cut = async () => {
-    const ids = waiting.slice(0, size);
-    waiting = waiting.slice(size);
     const number = cuts.length;
-    const idsHash = await writeShardIds(store, { ...place, number }, ids);
-    cuts.push({ number, offset: number * size, records: ids.length, idsHash });
+    const records = waiting.length;
+    const idsHash = await waiting.write(store, { ...place, number });
+    cuts.push({ number, offset: number * size, records, idsHash });
   };
-  for await (const ids of listed) {
-    waiting = waiting.concat(ids);
-    while (waiting.length >= size) await cut();
-  }
+  for await (const ids of listed)
+    for (const id of ids) {
+      waiting.add(id);
+      if (waiting.length === size) await cut();
+    }
   if (waiting.length > 0) await cut();
   return cuts;
 }

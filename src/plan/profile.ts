@@ -4,7 +4,8 @@ import type { RecordSource } from '../chroma/record-source.ts';
 import type { Page, Spans } from '../chroma/scan-page.ts';
 import { Scanner } from '../chroma/scanner.ts';
 import type { CollectionProfile } from '../contract.ts';
-import { idTexts } from '../shard/pages.ts';
+import { PageIds } from '../shard/pages.ts';
+import type { Ids } from '../shard/shard-ids.ts';
 
 const SAMPLED_PARTS: readonly Include[] = ['documents', 'metadatas', 'uris'];
 /** Records of one look. Looks are taken at the beginning, the middle and the end. */
@@ -16,7 +17,7 @@ type Address = { tenant: string; database: string; collectionId: string };
 export interface Look {
   profile: CollectionProfile;
   /** All ids in Chroma's order, each in its JSON text, where one look saw the whole collection; null otherwise. */
-  ids: Buffer[] | null;
+  ids: Ids | null;
 }
 
 /** Reads up to 150 records without their embeddings. Of a small collection nothing else need be asked for a plan. */
@@ -29,13 +30,13 @@ export async function lookAtCollection(
   // Looks that would overlap are one.
   const looks = records <= LOOK ? [0] : offsets;
   const tally = new Tally();
-  let ids: Buffer[] | null = null;
+  let ids: Ids | null = null;
   if (records > 0)
     for (const offset of looks) {
       const page = await lookAt(chroma, address, { offset, limit: LOOK });
       tally.add(page);
       // Fewer than were counted: somebody deletes, or the server hands out less than it is asked for.
-      if (records <= LOOK && page.length >= records) ids = idTexts(page);
+      if (records <= LOOK && page.length >= records) ids = new PageIds(page);
     }
   return { profile: tally.profile(), ids };
 }

@@ -1,11 +1,13 @@
 import type { RecordSource } from '../chroma/record-source.ts';
 import type { ExportShardOutput, ShardItem, ShardManifest } from '../contract.ts';
-import { ShardEncoder } from '../copy/shard-encoder.ts';
+import { CopyBuffer } from '../copy/copy-buffer.ts';
+import { EncoderMemory, ShardEncoder } from '../copy/shard-encoder.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { sealed } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { readManifest } from './manifest.ts';
+import { PageMemory } from './page-memory.ts';
 import { ShardReader } from './read-shard.ts';
 import { readShardIds } from './shard-ids.ts';
 import { ShardObjects } from './shard-objects.ts';
@@ -15,6 +17,15 @@ export interface ExportContext {
   chroma: RecordSource;
   store: ShardStore;
   log: Log;
+  /** For those who export one shard after the other, and never two at a time. */
+  memory?: ExportMemory;
+}
+
+/** What a shard is read into and encoded in, which the next one needs as well. */
+export class ExportMemory {
+  readonly ids = new CopyBuffer();
+  readonly pages = new PageMemory();
+  readonly encoder = new EncoderMemory();
 }
 
 /**
@@ -46,11 +57,11 @@ export async function exportShard(context: ExportContext, shard: ShardItem): Pro
 async function exportPages(context: ExportContext, shard: ShardItem): Promise<ShardManifest> {
   const startedAt = new Date().toISOString();
   const objects = new ShardObjects(context.store, shard);
-  const ids = await readShardIds(context.store, shard);
-  const reader = new ShardReader(context.chroma, shard, ids);
-  const encoder = new ShardEncoder(shard, shard.content === 'digests' ? 'digests' : shard.format, {
-    reusesMemory: true,
-  });
+  const memory = context.memory ?? new ExportMemory();
+  const ids = await readShardIds(context.store, shard, memory.ids);
+  const reader = new ShardReader(context.chroma, shard, ids, memory.pages);
+  const encoding = shard.content === 'digests' ? 'digests' : shard.format;
+  const encoder = new ShardEncoder(shard, encoding, memory.encoder);
   const progress = new Ticker(() => {
     reportProgress(context.log, {
       phase: 'export',

@@ -1,7 +1,10 @@
 /** Room for pages that are a little larger than the one that it was made for. */
 const MARGIN = 1.1;
 
-/** Memory of pages that are done with, for those that come: what is made anew for each of them costs a sixth of an export. */
+/**
+ * Memory of pages that are done with, for those that come, in this shard or in the next: what is made anew for each of
+ * them costs a sixth of an export.
+ */
 export class PageMemory {
   readonly #free: Buffer[] = [];
   #components = new Float32Array(0);
@@ -9,8 +12,9 @@ export class PageMemory {
   /** At least `bytes` bytes, with whatever was in them. */
   readonly take = (bytes: number): Buffer => {
     const fitting = this.#free.findIndex(({ length }) => length >= bytes);
-    const [room] = fitting < 0 ? [] : this.#free.splice(fitting, 1);
-    return room ?? Buffer.allocUnsafeSlow(Math.ceil(bytes * MARGIN));
+    // What is too small for a page is given up for one that fits: there are as many as there are pages at a time.
+    const [room] = this.#free.splice(Math.max(0, fitting), 1);
+    return fitting >= 0 && room ? room : Buffer.allocUnsafeSlow(Math.ceil(bytes * MARGIN));
   };
 
   /** @param bytes what was taken, or its beginning; nobody may read it any more */

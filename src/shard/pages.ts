@@ -5,7 +5,7 @@ import type { RecordSource } from '../chroma/record-source.ts';
 import { type Page, scanPage } from '../chroma/scan-page.ts';
 import type { ShardItem } from '../contract.ts';
 import { PageMemory } from './page-memory.ts';
-import type { ShardIds } from './shard-ids.ts';
+import type { Ids, ShardIds } from './shard-ids.ts';
 
 /**
  * Pages that are asked for at the same time. With one the server waits for each answer's way and the next question's;
@@ -13,8 +13,11 @@ import type { ShardIds } from './shard-ids.ts';
  */
 export const READERS = 4;
 
-/** Pages that are on their way or wait for their turn: the next is asked for when one comes, not when it is read. */
-const PAGES_AHEAD = 2 * READERS;
+/**
+ * Pages that are on their way or wait for their turn: the next is asked for when one comes, not when it is read. Each is
+ * 4 MB of memory, and a second row of them gained nothing (docs/decisions.md).
+ */
+const PAGES_AHEAD = READERS + 1;
 
 /**
  * Pages are cut for 4 MB by what a few records hold; where others hold so much more that an answer is longer than this,
@@ -42,6 +45,8 @@ export interface PageOptions {
   largestPageBytes?: number;
   /** Asked for by these, from the shard's offset among them, and not by their offsets: what is gone is not in the page. */
   ids?: ShardIds;
+  /** That of pages which are done with. */
+  memory?: PageMemory;
 }
 
 /** Pages in Chroma's order. A page and what points into it are valid until the next is asked for. */
@@ -50,7 +55,7 @@ export async function* pagesInOrder(
   shard: ShardItem,
   options: PageOptions = {},
 ): AsyncGenerator<Page> {
-  const memory = new PageMemory();
+  const memory = options.memory ?? new PageMemory();
   const reader = new PageReader(chroma, shard, memory, options);
   const end = shard.offset + shard.records;
   const ahead: { range: Range; answer: Promise<Buffer> }[] = [];
@@ -181,9 +186,24 @@ export const idText = ({ bytes, ids }: Page, index: number): Buffer =>
   ids.starts[index]! < 0 ? NO_ID : bytes.subarray(ids.starts[index], ids.ends[index]);
 const NO_ID = Buffer.from('null');
 
-/** All ids of a page. Copies: a page's own bytes are those of the whole answer. */
-export const idTexts = (page: Page): Buffer[] =>
-  Array.from({ length: page.length }, (_, index) => Buffer.from(idText(page, index)));
+/** The ids of a page from one of them on, which lie in its bytes. */
+export class PageIds implements Ids {
+  readonly #page: Page;
+  readonly #from: number;
+
+  constructor(page: Page, from = 0) {
+    this.#page = page;
+    this.#from = from;
+  }
+
+  get length(): number {
+    return this.#page.length - this.#from;
+  }
+
+  *[Symbol.iterator](): Generator<Buffer> {
+    for (let index = this.#from; index < this.#page.length; index++) yield idText(this.#page, index);
+  }
+}
 
 /** Empty if the server sent none, which is rejected when the record is read. */
 export const idAt = ({ ids, bytes }: Page, index: number): string =>

@@ -2,6 +2,7 @@ import type { RecordSource } from '../chroma/record-source.ts';
 import type { Page } from '../chroma/scan-page.ts';
 import type { ShardItem } from '../contract.ts';
 import { SourceChanged } from '../errors.ts';
+import type { PageMemory } from './page-memory.ts';
 import { idText, pagesInOrder } from './pages.ts';
 import type { ShardIds } from './shard-ids.ts';
 
@@ -12,11 +13,13 @@ export class ShardReader {
   readonly #chroma: RecordSource;
   readonly #shard: ShardItem;
   readonly #ids: ShardIds;
+  readonly #memory: PageMemory | undefined;
 
-  constructor(chroma: RecordSource, shard: ShardItem, ids: ShardIds) {
+  constructor(chroma: RecordSource, shard: ShardItem, ids: ShardIds, memory?: PageMemory) {
     this.#chroma = chroma;
     this.#shard = shard;
     this.#ids = ids;
+    this.#memory = memory;
   }
 
   /**
@@ -26,7 +29,7 @@ export class ShardReader {
   async *pages(): AsyncGenerator<Page> {
     let at = 0;
     if (!this.#shard.byIds)
-      for await (const page of pagesInOrder(this.#chroma, this.#shard)) {
+      for await (const page of pagesInOrder(this.#chroma, this.#shard, { memory: this.#memory })) {
         if (!this.#isAsListed(page, at)) break;
         at += page.length;
         yield page;
@@ -46,7 +49,7 @@ export class ShardReader {
     for (let index = from; index < this.#ids.length; index++)
       missing.set(this.#ids.at(index).toString('latin1'), index);
     const rest = { ...this.#shard, offset: from, records: this.#ids.length - from };
-    for await (const page of pagesInOrder(this.#chroma, rest, { ids: this.#ids })) {
+    for await (const page of pagesInOrder(this.#chroma, rest, { ids: this.#ids, memory: this.#memory })) {
       for (let index = 0; index < page.length; index++)
         if (!missing.delete(idText(page, index).toString('latin1')))
           throw new SourceChanged(

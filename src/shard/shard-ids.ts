@@ -1,15 +1,22 @@
+import { CopyBuffer } from '../copy/copy-buffer.ts';
 import { StoreRefused } from '../errors.ts';
 import { textHash } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
-import type { ShardStore } from '../store/store.ts';
+import { ObjectMissing, type ShardStore } from '../store/store.ts';
 
 const LINE_FEED = 0x0a;
+const LINE_END = Buffer.of(LINE_FEED);
+
+/** Ids, each in its JSON text. What is handed out of those that came from Chroma is valid until the next are asked for. */
+export interface Ids extends Iterable<Buffer> {
+  readonly length: number;
+}
 
 /**
  * The ids of a shard's records, each in the JSON text in which Chroma said it. They are what a shard is: offsets
  * shift when somebody deletes, ids do not.
  */
-export class ShardIds {
+export class ShardIds implements Ids {
   /** A line an id. Chroma's JSON has no line feed but escaped. */
   readonly #lines: Buffer;
   readonly #ends: Uint32Array;
@@ -56,29 +63,62 @@ export class ShardIds {
   }
 }
 
-/** Stores the ids of one shard. @returns their SHA-256, by which a manifest is known to be of just these */
-export async function writeShardIds(
-  store: ShardStore,
-  { run, schema, number }: { run: string; schema: string; number: number },
-  ids: readonly Buffer[],
-): Promise<string> {
-  const lines = ids.map((id) => `${id.toString('utf8')}\n`).join('');
-  await store.writeText(keys.ids(run, schema, number), lines);
-  return textHash(lines);
+/**
+ * Gathers the ids of one shard after the other as the lines that are stored, all in the same memory: a Buffer for each of
+ * a hundred thousand takes ten times what they say.
+ */
+export class ShardIdsWriter {
+  readonly #lines = new CopyBuffer();
+  #length = 0;
+
+  /** Ids that are not stored yet. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** @param id its JSON text */
+  add(id: Buffer): void {
+    this.#lines.raw(id);
+    this.#lines.raw(LINE_END);
+    this.#length++;
+  }
+
+  /** Stores them as one shard's. @returns their SHA-256, by which a manifest is known to be of just these */
+  async write(
+    store: ShardStore,
+    { run, schema, number }: { run: string; schema: string; number: number },
+  ): Promise<string> {
+    const lines = this.#lines.view();
+    await store.writeText(keys.ids(run, schema, number), lines);
+    const hash = textHash(lines);
+    this.#lines.clear();
+    this.#length = 0;
+    return hash;
+  }
 }
 
 /** Of all lists of a collection, in the order of its shards. */
 export const hashOfLists = (hashes: readonly string[]): string => textHash(hashes.join());
 
-/** @throws StoreRefused if the store has lost them, or they are not those that were listed */
+/**
+ * @param lines memory for them: what was read into it before is gone
+ * @throws StoreRefused if the store has lost them, or they are not those that were listed
+ */
 export async function readShardIds(
   store: ShardStore,
   { run, schema, number, idsHash }: { run: string; schema: string; number: number; idsHash?: string },
+  lines = new CopyBuffer(),
 ): Promise<ShardIds> {
   const key = keys.ids(run, schema, number);
-  const lines = await store.readText(key);
-  if (lines === null) throw new StoreRefused(`The store ${store.url} has lost ${key}: start a new run.`);
-  if (idsHash !== undefined && textHash(lines) !== idsHash)
+  lines.clear();
+  try {
+    for await (const piece of await store.readPieces(key)) lines.raw(piece);
+  } catch (error) {
+    if (!(error instanceof ObjectMissing)) throw error;
+    throw new StoreRefused(`The store ${store.url} has lost ${key}: start a new run.`);
+  }
+  const ids = new ShardIds(lines.view());
+  if (idsHash !== undefined && ids.hash !== idsHash)
     throw new StoreRefused(`The store's ${store.urlOf(key)} is not what was written: start a new run.`);
-  return new ShardIds(Buffer.from(lines));
+  return ids;
 }

@@ -36,7 +36,7 @@ export class FileStore implements ShardStore {
     });
   }
 
-  async writeText(key: string, text: string): Promise<void> {
+  async writeText(key: string, text: string | Buffer): Promise<void> {
     await this.#place(key, (temporary) => writeFile(temporary, text, { flag: 'wx', flush: true }));
   }
 

@@ -54,7 +54,7 @@ export class S3Store implements ShardStore {
     return measured.stored(key);
   }
 
-  async writeText(key: string, text: string, contentType = 'application/json'): Promise<void> {
+  async writeText(key: string, text: string | Buffer, contentType = 'application/json'): Promise<void> {
     const command = new PutObjectCommand({
       Bucket: this.#bucket,
       Key: this.#key(key),

@@ -23,7 +23,7 @@ export interface ShardStore {
    * then. @throws ObjectMissing
    */
   readPieces(key: string): Promise<AsyncIterable<Buffer>>;
-  writeText(key: string, text: string, contentType?: string): Promise<void>;
+  writeText(key: string, text: string | Buffer, contentType?: string): Promise<void>;
   /** null if there is no such object. */
   readText(key: string): Promise<string | null>;
   exists(key: string): Promise<boolean>;

@@ -1,13 +1,14 @@
 import { hash } from 'node:crypto';
 import { AnswerFailed } from '../chroma/http.ts';
 import { isServer, type RecordSource } from '../chroma/record-source.ts';
-import type { Page } from '../chroma/scan-page.ts';
+import { type Page, scanPage } from '../chroma/scan-page.ts';
 import type { CollectionItem, CollectionPlan, SampledSearches, SampleSearchesOutput } from '../contract.ts';
 import { CopyBuffer } from '../copy/copy-buffer.ts';
 import { StoreRefused } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { requireCollectionPlan } from '../plan/plan-file.ts';
 import { fitsIndex } from '../postgres/vector-index.ts';
+import { PageMemory } from '../shard/page-memory.ts';
 import { idAt } from '../shard/pages.ts';
 import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
@@ -80,23 +81,26 @@ async function vectorHashes(
   ids: string[],
 ): Promise<Record<string, string>> {
   const hashes: [string, string][] = [];
-  const bytes = new CopyBuffer();
+  const vector = new CopyBuffer();
+  const memory = new PageMemory();
   for (let from = 0; from < ids.length; from += VECTORS_A_PAGE) {
     const wanted = { ids: ids.slice(from, from + VECTORS_A_PAGE) };
-    const page = await chroma
-      .page(collection, wanted, ['embeddings'], collection.dimension ?? 0)
+    const bytes = await chroma
+      .pageBytes(collection, wanted, ['embeddings'], { allocate: memory.take })
       .catch((error) => {
         // The export rejects the record that Chroma cannot deliver.
         if (error instanceof AnswerFailed) return null;
         throw error;
       });
-    if (!page?.embeddings) continue;
-    const { components, offsets } = page.embeddings;
-    for (let index = 0; index < page.length; index++) {
-      bytes.clear();
-      bytes.vector(components.subarray(offsets[index], offsets[index + 1]));
-      hashes.push([idAt(page, index), hash('sha256', bytes.view(), 'hex')]);
+    if (!bytes) continue;
+    const page = scanPage(bytes, memory.components(VECTORS_A_PAGE * (collection.dimension ?? 0)));
+    for (let index = 0; page.embeddings && index < page.length; index++) {
+      const { components, offsets } = page.embeddings;
+      vector.clear();
+      vector.vector(components.subarray(offsets[index], offsets[index + 1]));
+      hashes.push([idAt(page, index), hash('sha256', vector.view(), 'hex')]);
     }
+    memory.giveBack(bytes);
   }
   return Object.fromEntries(hashes);
 }

@@ -1,5 +1,6 @@
 import type { RecordSource } from '../chroma/record-source.ts';
 import type { CollectionPlan } from '../contract.ts';
+import { CopyBuffer } from '../copy/copy-buffer.ts';
 import { StoreRefused } from '../errors.ts';
 import { listIds } from '../plan/list-ids.ts';
 import { hashOfLists, readShardIds } from '../shard/shard-ids.ts';
@@ -70,8 +71,9 @@ async function* plannedIds(
   { schema, shards, idsHash }: CollectionPlan,
 ): AsyncGenerator<Buffer, undefined> {
   const hashes: string[] = [];
+  const lines = new CopyBuffer();
   for (let number = 0; number < shards; number++) {
-    const ids = await readShardIds(store, { run, schema, number });
+    const ids = await readShardIds(store, { run, schema, number }, lines);
     hashes.push(ids.hash);
     yield* ids;
   }

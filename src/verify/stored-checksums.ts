@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { addChecksums } from '../copy/digest.ts';
+import { addChecksums, DigestSum } from '../copy/digest.ts';
 import { DIGEST_RECORD_BYTES } from '../copy/digest-rows.ts';
 import { ObjectDamaged, ObjectMissing, type ShardStore } from '../store/store.ts';
 
@@ -34,16 +34,24 @@ async function storedChecksum(store: ShardStore, key: string): Promise<string | 
 }
 
 async function sumOf(store: ShardStore, key: string): Promise<string> {
-  let sum = 0n;
-  let rest: Buffer = Buffer.alloc(0);
+  const sum = new DigestSum();
+  const add = (bytes: Buffer, at: number) =>
+    sum.add(bytes.readUInt32BE(at + 16), bytes.readUInt32BE(at + 20));
+  // Of a record that two pieces share: no piece is kept, or joined with the next.
+  const shared = Buffer.alloc(DIGEST_RECORD_BYTES);
+  let held = 0;
   for await (const piece of await store.readPieces(key)) {
-    const bytes = Buffer.concat([rest, piece]);
     let at = 0;
-    for (; at + DIGEST_RECORD_BYTES <= bytes.length; at += DIGEST_RECORD_BYTES)
-      sum += bytes.readBigUInt64BE(at + 16);
-    rest = bytes.subarray(at);
+    if (held > 0) {
+      at = piece.copy(shared, held);
+      held += at;
+      if (held < DIGEST_RECORD_BYTES) continue;
+      add(shared, 0);
+    }
+    for (; at + DIGEST_RECORD_BYTES <= piece.length; at += DIGEST_RECORD_BYTES) add(piece, at);
+    held = piece.copy(shared, 0, at);
   }
-  return BigInt.asUintN(64, sum).toString();
+  return sum.value().toString();
 }
 
 /** Their sum; null if one of them is not known. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { ChromaSource } from '../../src/chroma/chroma-source.ts';
-import { scanPage } from '../../src/chroma/scan-page.ts';
+import type { Room } from '../../src/chroma/http.ts';
 import { SourceChanged } from '../../src/errors.ts';
 import { listIds } from '../../src/plan/list-ids.ts';
 
@@ -11,9 +11,9 @@ const ADDRESS = { tenant: '', database: '', collectionId: 'c' };
 /** A collection of ids in order of insertion, in which `write` changes something before each answer. */
 function collectionOf(ids: string[], write: () => void): ChromaSource {
   return {
-    async page(_: unknown, { offset, limit }: { offset: number; limit: number }) {
+    async pageBytes(_: unknown, { offset, limit }: { offset: number; limit: number }) {
       write();
-      return scanPage(Buffer.from(JSON.stringify({ ids: ids.slice(offset, offset + limit) })));
+      return Buffer.from(JSON.stringify({ ids: ids.slice(offset, offset + limit) }));
     },
   } as unknown as ChromaSource;
 }
@@ -21,7 +21,7 @@ function collectionOf(ids: string[], write: () => void): ChromaSource {
 async function listed(chroma: ChromaSource, records: number, idsAPage: number): Promise<string[]> {
   const all: string[] = [];
   for await (const page of listIds(chroma, ADDRESS, records, idsAPage))
-    all.push(...page.map((id) => JSON.parse(id.toString('utf8')) as string));
+    for (const id of page) all.push(JSON.parse(id.toString('utf8')) as string);
   return all;
 }
 
@@ -84,10 +84,31 @@ describe('the list of ids', () => {
   it('is whole where the server hands out fewer at a time than it is asked for', async () => {
     const ids = Array.from({ length: 1000 }, (_, at) => `record ${at}`);
     const chroma = {
-      async page(_: unknown, { offset }: { offset: number }) {
-        return scanPage(Buffer.from(JSON.stringify({ ids: ids.slice(offset, offset + 300) })));
+      async pageBytes(_: unknown, { offset }: { offset: number }) {
+        return Buffer.from(JSON.stringify({ ids: ids.slice(offset, offset + 300) }));
       },
     } as unknown as ChromaSource;
     assert.deepEqual(await listed(chroma, 1000, 5000), ids);
+  });
+
+  it('reads all pages into the memory of the first', async () => {
+    const ids = Array.from({ length: 5000 }, (_, at) => `record ${at}`);
+    const memories = new Set<ArrayBufferLike>();
+    const chroma = {
+      async pageBytes(
+        _: unknown,
+        { offset, limit }: { offset: number; limit: number },
+        __: unknown,
+        room: Room,
+      ) {
+        const text = JSON.stringify({ ids: ids.slice(offset, offset + limit) });
+        const memory = room.allocate!(text.length);
+        memories.add(memory.buffer);
+        return memory.subarray(0, memory.write(text));
+      },
+    } as unknown as ChromaSource;
+    assert.deepEqual(await listed(chroma, 5000, 100), ids);
+    // The second begins with the last ids of the first, and may be too long for its memory.
+    assert.ok(memories.size <= 2, `${memories.size} memories`);
   });
 });

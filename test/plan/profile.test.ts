@@ -4,6 +4,7 @@ import type { ChromaSource } from '../../src/chroma/chroma-source.ts';
 import { AnswerFailed, AnswerTooLarge } from '../../src/chroma/http.ts';
 import { scanPage } from '../../src/chroma/scan-page.ts';
 import { lookAtCollection } from '../../src/plan/profile.ts';
+import type { Ids } from '../../src/shard/shard-ids.ts';
 
 const ADDRESS = { tenant: '', database: '', collectionId: 'c' };
 
@@ -31,7 +32,7 @@ function collectionOf(records: number, refuse: (question: Question) => Error | n
   return { chroma, asked };
 }
 
-const texts = (ids: Buffer[] | null) => ids?.map((id) => JSON.parse(id.toString('utf8')));
+const texts = (ids: Ids | null) => ids && Array.from(ids, (id) => JSON.parse(id.toString('utf8')));
 
 describe('the look at a collection', () => {
   it('brings all ids of a small one with the one request that profiles it', async () => {

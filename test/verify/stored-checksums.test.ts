@@ -28,6 +28,31 @@ test('the digests of an object are summed up modulo 2^64, however its bytes come
   assert.equal(await checksumOf(storeThatGives(DIGESTS)), '2');
 });
 
+test('the pieces may end anywhere in a record, and be shorter than one', async () => {
+  const digests = Array.from({ length: 50 }, (_, at) => BigInt(at) * 0x0123456789abcdefn);
+  const object = Buffer.concat(
+    digests.map((digest) => {
+      const record = Buffer.alloc(24, 0xff);
+      record.writeBigUInt64BE(BigInt.asUintN(64, digest), 16);
+      return record;
+    }),
+  );
+  const sum = digests.reduce((one, other) => BigInt.asUintN(64, one + other)).toString();
+  for (let length = 1; length <= 100; length++) {
+    const store = {
+      async readPieces() {
+        return (async function* () {
+          // All pieces come in the same memory.
+          const memory = Buffer.alloc(length);
+          for (let at = 0; at < object.length; at += length)
+            yield memory.subarray(0, object.copy(memory, 0, at, at + length));
+        })();
+      },
+    } as Partial<ShardStore> as ShardStore;
+    assert.equal(await checksumOf(store), sum, `pieces of ${length} bytes`);
+  }
+});
+
 test('an object that is lost, or damaged each time, has no sum, and is no reason to fail', async () => {
   assert.equal(await checksumOf(storeThatGives(new ObjectMissing('digests.bin'))), null);
   assert.equal(await checksumOf(storeThatGives(new ObjectDamaged('Checksum mismatch'))), null);
