@@ -167,6 +167,8 @@ export interface CollectionPlan {
   /** The JSON of `metadata` as Chroma sent it, where JavaScript's values are not the same (src/chroma/listed-collections.ts). */
   metadataText?: string;
   configuration: unknown;
+  /** The same of `configuration`. */
+  configurationText?: string;
   profile: CollectionProfile;
 }
 

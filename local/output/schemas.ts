@@ -149,6 +149,7 @@ export const planOutput = z.object({
         .optional()
         .describe('Their JSON, where it says more: integers beyond 2^53, 1.0'),
       configuration: z.unknown(),
+      configurationText: z.string().optional().describe('The same of the configuration'),
       profile: z.object({
         ...{
           sampled: count,

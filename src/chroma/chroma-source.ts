@@ -21,6 +21,7 @@ const Collection = z.object({
   /** Its JSON, where that says more than what was made of it. */
   metadataText: z.string().optional(),
   configuration_json: z.unknown().optional(),
+  configurationText: z.string().optional(),
 });
 const Count = z.int().min(0);
 const Nearest = z.object({

@@ -115,6 +115,7 @@ async function planCollection(
     metadata: collection.metadata ?? null,
     ...(collection.metadataText !== undefined && { metadataText: collection.metadataText }),
     configuration: collection.configuration_json ?? null,
+    ...(collection.configurationText !== undefined && { configurationText: collection.configurationText }),
   };
   const shards = cuts.map(
     (cut): ShardItem => ({

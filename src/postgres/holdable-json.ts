@@ -1,13 +1,8 @@
-import type { CollectionPlan } from '../contract.ts';
-
 /** JSON that jsonb can hold: what it cannot becomes U+FFFD. The plan has the original. */
 export const holdableJson = (value: unknown): string => holdable(JSON.stringify(value));
 
-/** The JSON of a collection's metadata that jsonb can hold, as exact as Chroma sent it. */
-export const holdableMetadata = ({
-  metadata,
-  metadataText = JSON.stringify(metadata),
-}: Pick<CollectionPlan, 'metadata' | 'metadataText'>): string => holdable(metadataText);
+/** The same of a value whose JSON is known as exact as Chroma sent it, where JavaScript's value says less. */
+export const holdableText = (value: unknown, text = JSON.stringify(value)): string => holdable(text);
 
 /** Escapes behind an even number of backslashes, of which each two are one that is meant; whole surrogate pairs stay. */
 const UNHOLDABLE = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89ab]..(\\ud[c-f]..)?|d[c-f]..)/gi;

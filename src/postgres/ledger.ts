@@ -4,7 +4,7 @@ import type { CollectionPlan, Plan, Reject, RejectReason, ShardContent } from '.
 import { InvalidInput } from '../errors.ts';
 import type { ParameterReport, RunReport } from '../report/report.ts';
 import { incomingSchema } from './collection-schema.ts';
-import { holdableJson, holdableMetadata } from './holdable-json.ts';
+import { holdableJson, holdableText } from './holdable-json.ts';
 import { requireOwned } from './schema-owners.ts';
 
 /**
@@ -51,18 +51,22 @@ export async function recordCollections(client: pg.Client, { run, collections }:
     `insert into chroma_migration.collections
        (run, schema, tenant, database, collection, collection_id, dimension, space, records, metadata, configuration)
      select $1, schema, tenant, database, collection, "collectionId", dimension, space, records,
-            nullif(metadata::jsonb, 'null'), nullif(configuration, 'null')
+            nullif(metadata::jsonb, 'null'), nullif(configuration::jsonb, 'null')
        from jsonb_to_recordset($2::jsonb) as planned
             (schema text, tenant text, database text, collection text, "collectionId" uuid, dimension integer,
-             space text, records bigint, metadata text, configuration jsonb)
+             space text, records bigint, metadata text, configuration text)
      on conflict do nothing`,
     [run, holdableJson(collections.map(ledgerColumns))],
   );
 }
 
 const ledgerColumns = (plan: CollectionPlan) => {
-  const { profile: _profile, hnsw: _hnsw, metadataText: _text, ...columns } = plan;
-  return { ...columns, metadata: holdableMetadata(plan) };
+  const { profile: _profile, hnsw: _hnsw, metadataText, configurationText, ...columns } = plan;
+  return {
+    ...columns,
+    metadata: holdableText(plan.metadata, metadataText),
+    configuration: holdableText(plan.configuration, configurationText),
+  };
 };
 
 /** Forgets what a run had done in schemas whose incoming tables are made anew. */

@@ -29,13 +29,15 @@ async function listing(atATime: number, knowsOffsets: boolean) {
   };
 }
 
-test("a collection's metadata are read as they are, and kept as a text where JavaScript's values say less", () => {
-  const listed = (metadata: string) =>
-    (
-      listedCollections(Buffer.from(`[{"id":"${ID}","name":"docs","metadata":${metadata}}]`)) as [
-        { metadataText?: string },
-      ]
-    )[0].metadataText;
+test("a collection's own words are read as they are, and kept as a text where JavaScript's values say less", () => {
+  const listed = (json: string) => {
+    const answer = `[{"id":"${ID}","name":"docs","metadata":${json},"configuration_json":${json}}]`;
+    const [collection] = listedCollections(Buffer.from(answer)) as [
+      { metadataText?: string; configurationText?: string },
+    ];
+    assert.equal(collection.configurationText, collection.metadataText);
+    return collection.metadataText;
+  };
   for (const exact of ['null', '{}', '{"a": 1, "b": 1.5, "c": "d", "e": true, "f": 9007199254740991}'])
     assert.equal(listed(exact), undefined, exact);
   for (const bent of [

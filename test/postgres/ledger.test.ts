@@ -140,13 +140,14 @@ test("Chroma's own words are kept even where jsonb cannot hold them", async () =
 
 test('a text of them is kept to the digit, and what only looks like an escape is none', async () => {
   const metadataText = String.raw`{"n": 9007199254740993, "\u0000\u0000": 1.0, "\\u0000": "\ud83d\ude00 \ud83d"}`;
-  await prepare(target, planOf('run', [collectionPlan({ schema: 'odd', metadata: {}, metadataText })]));
+  const texts = { metadataText, configurationText: metadataText };
+  const plan = collectionPlan({ schema: 'odd', metadata: {}, configuration: {}, ...texts });
+  await prepare(target, planOf('run', [plan]));
   const [kept] = await target.rows(
-    `select metadata::text as text from chroma_migration.collections where schema = 'odd'`,
+    `select metadata::text, configuration::text from chroma_migration.collections where schema = 'odd'`,
   );
-  assert.deepEqual(kept, {
-    text: String.raw`{"n": 9007199254740993, "\\u0000": "😀 �", "��": 1.0}`,
-  });
+  const text = String.raw`{"n": 9007199254740993, "\\u0000": "😀 �", "��": 1.0}`;
+  assert.deepEqual(kept, { metadata: text, configuration: text });
   await target.rows('drop schema odd__incoming cascade');
 });
 

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import tables from '../../../sql/collection/tables-langchain.sql';
-import { holdableMetadata } from '../holdable-json.ts';
+import { holdableText } from '../holdable-json.ts';
 import { textKey, vectorIndexDefinition } from '../index-definition.ts';
 import { filled } from '../template.ts';
 import { embeddingType, type LaidOut, type Layout } from './layout.ts';
@@ -38,7 +38,8 @@ export const langchain = ({ collection }: LaidOut): Layout => ({
       embedding_type: embeddingType(plan),
       collection: pg.escapeLiteral(plan.collection),
       collection_id: `${pg.escapeLiteral(plan.collectionId)}::uuid`,
-      collection_metadata: plan.metadata === null ? 'null' : pg.escapeLiteral(holdableMetadata(plan)),
+      collection_metadata:
+        plan.metadata === null ? 'null' : pg.escapeLiteral(holdableText(plan.metadata, plan.metadataText)),
       chroma_comment: CHROMA_COMMENT,
     }),
   indexes: (plan, schema) => {
