@@ -3,14 +3,13 @@ import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Log } from '../src/log.ts';
 import type { Database } from '../src/postgres/database.ts';
 import { FileStore } from '../src/store/file-store.ts';
 import { type AsItWas, sourceAsItWas } from '../src/verify/source-as-it-was.ts';
 import { serveSource } from './chroma-folder.ts';
-import { consoleLog } from './console-log.ts';
-import { Progress } from './progress/progress.ts';
-import { ProgressDisplay } from './progress/progress-line.ts';
 import { readingLog } from './progress/progress-log.ts';
+import { withProgress } from './progress/with-progress.ts';
 import { openSource, type SourceValues } from './source-options.ts';
 
 interface AsItWasValues extends SourceValues {
@@ -30,15 +29,11 @@ export async function readAsItWas(
   const remove = () => rmSync(folder, { recursive: true, force: true });
   // Not before: what was under way when somebody interrupted it may still write there.
   process.once('exit', remove);
-  const progress = new Progress();
-  const display = values.quiet ? null : new ProgressDisplay(progress);
+  const store = new FileStore(folder);
+  const read = (log: Log) => sourceAsItWas({ chroma, database, store, log }, name);
   try {
-    return await sourceAsItWas(
-      { chroma, database, store: new FileStore(folder), log: readingLog(progress, consoleLog(values)) },
-      name,
-    );
+    return await withProgress(values, read, readingLog);
   } finally {
-    display?.stop();
     await chroma.close();
     await source.stop();
   }

@@ -5,10 +5,9 @@ import { type Certificate, parseCertificate } from '../src/report/certificate.ts
 import { openStore } from '../src/store/open-store.ts';
 import { type CertificateFinding, verifyCertificate } from '../src/verify/verify-certificate.ts';
 import { EXIT, type ExitCode } from './command-line/command.ts';
-import { consoleLog } from './console-log.ts';
 import { onInterrupt } from './interrupt.ts';
-import { Progress } from './progress/progress.ts';
-import { ProgressDisplay, printableLines } from './progress/progress-line.ts';
+import { printableLines } from './progress/progress-line.ts';
+import { logPlanned, withProgress } from './progress/with-progress.ts';
 import { openTarget, type TargetValues } from './source-options.ts';
 import { listedTable } from './summary.ts';
 import { differingFirst, TOLD_DIFFERING } from './verification-text.ts';
@@ -25,23 +24,13 @@ interface CertificateValues extends TargetValues {
 export async function verifyAgainstCertificate(values: CertificateValues): Promise<ExitCode> {
   const certificate = parseCertificate(await readText(values.certificate), values.certificate);
   const store = await openStore(values.store ?? certificate.store);
-  const said = consoleLog(values);
   const { run, status, issuedAt, collections } = certificate;
   const interrupt = onInterrupt('nothing was changed');
-  const progress = new Progress();
-  const display = values.quiet ? null : new ProgressDisplay(progress);
-  const follow = (fields: Record<string, unknown>) => progress.log(fields, Date.now());
   try {
-    const records = collections.reduce((sum, one) => sum + (one.records ?? 0), 0);
-    follow({ message: 'planned', records, collections: collections.length });
-    const log = {
-      warn: said.warn,
-      info: (message: string, fields?: Record<string, unknown>) => follow({ ...fields, message }),
-    };
-    const findings = await interrupt.stops(
-      verifyCertificate({ database: openTarget(values), store, log }, certificate),
-    );
-    display?.stop();
+    const findings = await withProgress(values, (log) => {
+      logPlanned(log, { collections: collections.map(({ records }) => ({ records: records ?? 0 })) });
+      return interrupt.stops(verifyCertificate({ database: openTarget(values), store, log }, certificate));
+    });
     if (values.json)
       process.stdout.write(
         `${JSON.stringify({ certificate: { run, status, issuedAt }, collections: findings })}\n`,
@@ -50,7 +39,6 @@ export async function verifyAgainstCertificate(values: CertificateValues): Promi
     const holds = status === 'succeeded' && findings.every(({ verified }) => verified);
     return holds ? EXIT.done : EXIT.failed;
   } finally {
-    display?.stop();
     interrupt.release();
   }
 }

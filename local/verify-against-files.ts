@@ -11,12 +11,9 @@ import { FileStore } from '../src/store/file-store.ts';
 import type { ShardStore } from '../src/store/store.ts';
 import { verifyStored } from '../src/verify/verify-live.ts';
 import type { ExitCode } from './command-line/command.ts';
-import { consoleLog } from './console-log.ts';
 import { type FilePlace, openFilePlace } from './file-places.ts';
 import { type Interrupt, onInterrupt } from './interrupt.ts';
-import { Progress } from './progress/progress.ts';
-import { ProgressDisplay } from './progress/progress-line.ts';
-import { progressLog } from './progress/progress-log.ts';
+import { logPlanned, withProgress } from './progress/with-progress.ts';
 import { BATCH, readFilePlace } from './read-file-place.ts';
 import { openTarget, requestOf, type TargetValues } from './source-options.ts';
 import { printVerifications } from './verification-text.ts';
@@ -43,19 +40,11 @@ export async function verifyAgainstFiles(values: FilesValues): Promise<ExitCode>
   const interrupt = onInterrupt('nothing was changed');
   try {
     const { store, plan } = await shardsOf(values, { from, manifest }, interrupt);
-    const progress = new Progress();
-    const display = values.quiet ? null : new ProgressDisplay(progress);
-    try {
-      const log = progressLog(progress, consoleLog(values));
-      const records = plan.collections.reduce((sum, one) => sum + one.records, 0);
-      log.info('planned', { records, collections: plan.collections.length });
-      const verified = verifyStored({ database: openTarget(values), store, log }, plan);
-      const verifications = await interrupt.stops(verified);
-      display?.stop();
-      return printVerifications(verifications, values.json);
-    } finally {
-      display?.stop();
-    }
+    const verifications = await withProgress(values, (log) => {
+      logPlanned(log, plan);
+      return interrupt.stops(verifyStored({ database: openTarget(values), store, log }, plan));
+    });
+    return printVerifications(verifications, values.json);
   } finally {
     interrupt.release();
   }

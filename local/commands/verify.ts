@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RecordSource } from '../../src/chroma/record-source.ts';
 import { MigrationInput } from '../../src/contract.ts';
+import type { Log } from '../../src/log.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { storePlan } from '../../src/plan/store-plan.ts';
 import { FileStore } from '../../src/store/file-store.ts';
@@ -13,13 +14,11 @@ import { serveSource } from '../chroma-folder.ts';
 import type { Command } from '../command-line/command.ts';
 import { kebab, UsageError, type Values } from '../command-line/options.ts';
 import { isFiles, place, sourceUrlOrFiles, text } from '../command-line/values.ts';
-import { consoleLog } from '../console-log.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { verifyOutput } from '../output/schemas.ts';
 import { preflight } from '../preflight.ts';
-import { Progress } from '../progress/progress.ts';
-import { ProgressDisplay } from '../progress/progress-line.ts';
 import { readingLog } from '../progress/progress-log.ts';
+import { logPlanned, withProgress } from '../progress/with-progress.ts';
 import { fileOptions } from '../read-file-place.ts';
 import {
   openSource,
@@ -82,14 +81,11 @@ export const verify: Command<typeof options> = {
     // Not before: what was under way when somebody interrupted it may still write there.
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     const interrupt = onInterrupt('nothing was changed');
-    const progress = new Progress();
-    const display = values.quiet ? null : new ProgressDisplay(progress);
     try {
-      const verifications = await interrupt.stops(verifyAll(values, chroma, folder, progress));
-      display?.stop();
+      const verifyAs = (log: Log) => interrupt.stops(verifyAll(values, chroma, folder, log));
+      const verifications = await withProgress(values, verifyAs, readingLog);
       return printVerifications(verifications, values.json);
     } finally {
-      display?.stop();
       interrupt.release();
       await chroma.close();
       await source.stop();
@@ -145,17 +141,13 @@ async function verifyAll(
   values: Values<typeof options>,
   chroma: RecordSource,
   folder: string,
-  progress: Progress,
+  log: Log,
 ): Promise<Verification[]> {
   const store = new FileStore(folder);
-  const said = consoleLog(values);
   const database = openTarget(values);
   await preflight(chroma, database, store);
-  const log = readingLog(progress, said);
   const made = await makePlan(chroma, 'verify', MigrationInput.parse(requestOf(values)), store, log);
   await storePlan(store, made);
-  const { collections } = made.plan;
-  const records = collections.reduce((sum, collection) => sum + collection.records, 0);
-  progress.log({ message: 'planned', records, collections: collections.length }, Date.now());
+  logPlanned(log, made.plan);
   return verifyLive({ chroma, database, store, log }, made.plan, made.shards);
 }
