@@ -2,14 +2,13 @@
 import { MigrationInput, type MigrationRequest, type Plan } from '../src/contract.ts';
 import type { ExportManifest } from '../src/files/export-manifest.ts';
 import { readFiles } from '../src/files/read-files.ts';
+import type { Log } from '../src/log.ts';
 import type { ShardStore } from '../src/store/store.ts';
 import { oneOf, text } from './command-line/values.ts';
-import { consoleLog } from './console-log.ts';
 import { type FilePlace, filesOf, nameOf } from './file-places.ts';
 import type { Interrupt } from './interrupt.ts';
-import { Progress } from './progress/progress.ts';
-import { ProgressDisplay } from './progress/progress-line.ts';
 import { readingLog } from './progress/progress-log.ts';
+import { withProgress } from './progress/with-progress.ts';
 
 /** What files do not say of their records. */
 export const fileOptions = {
@@ -38,27 +37,29 @@ export const BATCH = 1000;
 /** @param into store and run that the shards go to */
 export async function readFilePlace(
   { from, manifest, collection, space, ...output }: ReadPlace,
-  into: { store: ShardStore; run: string; request: MigrationRequest; batchSize: number },
+  into: {
+    store: ShardStore;
+    run: string;
+    request: MigrationRequest;
+    batchSize: number;
+    collectionIds?: ReadonlyMap<string, string>;
+  },
   interrupt: Interrupt,
 ): Promise<Plan> {
-  const { store, run, request, batchSize } = into;
+  const { store, run, request, batchSize, collectionIds } = into;
   const source = sourceOf(from);
   const files = await filesOf(from, manifest);
-  const progress = new Progress();
-  const display = output.quiet ? null : new ProgressDisplay(progress);
-  try {
-    const log = readingLog(progress, consoleLog(output));
-    return await interrupt.stops(
+  const read = (log: Log) =>
+    interrupt.stops(
       readFiles({ from: from.store, store, log }, files, {
         ...{ run, source, manifest, batchSize, options: MigrationInput.parse(request) },
         collection: collection ?? nameOf(source),
         isOneCollection: collection !== undefined,
         space: space ?? 'cosine',
+        ...(collectionIds && { collectionIds }),
       }),
     );
-  } finally {
-    display?.stop();
-  }
+  return withProgress(output, read, readingLog);
 }
 
 /** As the plan names what was read. */

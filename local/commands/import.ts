@@ -2,21 +2,21 @@ import type { Plan } from '../../src/contract.ts';
 import { InvalidInput } from '../../src/errors.ts';
 import { type ExportManifest, manifestKey, readExportManifest } from '../../src/files/export-manifest.ts';
 import { findRecord } from '../../src/files/find-record.ts';
-import { type Updated, updateExisting } from '../../src/files/update-existing.ts';
+import { updateExisting } from '../../src/files/update-existing.ts';
 import { TWICE_IN_FILES } from '../../src/index-build/start-index-build.ts';
 import { readPlan } from '../../src/plan/plan-file.ts';
+import { hasLedgerTable } from '../../src/postgres/ledger-schema.ts';
+import { keys } from '../../src/store/keys.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { ShardStore } from '../../src/store/store.ts';
 import { type Command, EXIT, type ExitCode } from '../command-line/command.ts';
 import { UsageError, type Values } from '../command-line/options.ts';
 import { flag, integer, oneOf, place } from '../command-line/values.ts';
-import { consoleLog } from '../console-log.ts';
 import { type FilePlace, filesOf, openFilePlace } from '../file-places.ts';
 import { type Interrupt, onInterrupt } from '../interrupt.ts';
 import { importOutput } from '../output/file-schemas.ts';
-import { Progress } from '../progress/progress.ts';
-import { ProgressDisplay, printable, printableLines } from '../progress/progress-line.ts';
-import { progressLog } from '../progress/progress-log.ts';
+import { printable, printableLines } from '../progress/progress-line.ts';
+import { logPlanned, withProgress } from '../progress/with-progress.ts';
 import { BATCH, fileOptions, readFilePlace, sourceOf } from '../read-file-place.ts';
 import { type FinishedMigration, runMigration } from '../run-migration.ts';
 import { DEFAULT_STORE, newRunName } from '../run-name.ts';
@@ -29,7 +29,7 @@ import {
   targetOptions,
   uiOptions,
 } from '../source-options.ts';
-import { alignedTable } from '../summary.ts';
+import { updatedOf, updateText } from '../update-text.ts';
 import { printRun } from './migrate.ts';
 
 const { schema, shardBytes, index, layout, sparseColumn } = selectionOptions;
@@ -49,9 +49,11 @@ const options = {
   ),
   verify: flag('compare counts, checksums and sampled searches after the import (default)'),
   noVerify: flag(
-    'no sampled searches; counts and checksums are compared all the same before anything is published',
+    'no sampled searches; counts and checksums are compared all the same before anything is published. With --update-existing nothing is, and its certificate does not say what the tables hold',
   ),
-  updateExisting: flag('add to the live tables and update what is there, in one transaction a collection'),
+  updateExisting: flag(
+    'add to the live tables and update what is there, in one transaction a collection, with a certificate of what they then hold',
+  ),
   ...fileOptions,
   ...{
     schema,
@@ -202,29 +204,34 @@ async function planOf(
   });
   return readFilePlace(
     { ...values, from, manifest },
-    { store, run, request, batchSize: values.batchSize ?? BATCH },
+    {
+      ...{ store, run, request, batchSize: values.batchSize ?? BATCH },
+      ...(values.updateExisting && { collectionIds: await liveCollectionIds(values) }),
+    },
     interrupt,
   );
 }
 
 /** A part of a collection shall not take the place of the whole. @throws InvalidInput */
 async function refusePart(values: ImportValues, plan: Plan, manifest: ExportManifest): Promise<void> {
-  const live = await openTarget(values).withClient('import', async (client) => {
-    const { rows: ledger } = await client.query<{ there: boolean }>(
-      `select to_regclass('chroma_migration.published_schemas') is not null as there`,
-    );
-    if (!ledger[0]!.there) return [];
-    const { rows } = await client.query<{ schema: string }>(
-      'select schema from chroma_migration.published_schemas where schema = any ($1)',
-      [plan.collections.map(({ schema: name }) => name)],
-    );
-    return rows.map(({ schema: name }) => name);
-  });
-  if (live.length === 0) return;
+  const live = await liveCollectionIds(values);
+  const taken = plan.collections.find(({ schema: name }) => live.has(name));
+  if (!taken) return;
   const how = manifest.part?.where ? '--where' : '--limit';
   throw new InvalidInput(
-    `The export is a part of its collection (${how}) and "${live[0]}" is live: add to it with --update-existing, or name another schema with --schema.`,
+    `The export is a part of its collection (${how}) and "${taken.schema}" is live: add to it with --update-existing, or name another schema with --schema.`,
   );
+}
+
+/** Ids of the live collections by schema. */
+async function liveCollectionIds(values: ImportValues): Promise<Map<string, string>> {
+  return openTarget(values).withClient('import', async (client) => {
+    if (!(await hasLedgerTable(client))) return new Map();
+    const { rows } = await client.query<{ schema: string; id: string }>(
+      'select schema, collection_id as id from chroma_migration.published_schemas',
+    );
+    return new Map(rows.map(({ schema: name, id }) => [name, id]));
+  });
 }
 
 async function update(
@@ -233,41 +240,18 @@ async function update(
   plan: Plan,
   interrupt: Interrupt,
 ): Promise<ExitCode> {
-  const progress = new Progress();
-  const display = values.quiet ? null : new ProgressDisplay(progress);
-  try {
-    const log = progressLog(progress, consoleLog(values));
-    const records = plan.collections.reduce((sum, one) => sum + one.records, 0);
-    log.info('planned', { records, collections: plan.collections.length });
-    const skip = values.onReject ? values.onReject === 'quarantine' : (values.skipErrors ?? false);
-    const settings = { skip, verify: !values.noVerify };
-    const updated = await interrupt.stops(
-      updateExisting({ database: openTarget(values), store, log }, plan, settings),
-    );
-    display?.stop();
-    if (values.json)
-      process.stdout.write(
-        `${JSON.stringify({ run: plan.run, status: 'succeeded', collections: updated, store: store.url })}\n`,
-      );
-    else process.stdout.write(`${printableLines(updateText(updated, plan))}\n`);
-    return EXIT.done;
-  } finally {
-    display?.stop();
-  }
-}
-
-const count = new Intl.NumberFormat('en');
-
-function updateText(updated: Updated[], plan: Plan): string {
-  const header = ['collection', 'schema', 'added', 'updated', 'rejected', 'checksums'];
-  const rows = updated.map((one) => [
-    one.collection,
-    one.schema,
-    ...[one.added, one.updated, one.rejected].map((number) => count.format(number)),
-    one.checksum === null ? 'not compared' : 'equal',
-  ]);
-  return [
-    ...alignedTable([header, ...rows], 2),
-    ...plan.warnings.flatMap((warning) => ['', `Note: ${warning}`]),
-  ].join('\n');
+  const skip = values.onReject ? values.onReject === 'quarantine' : (values.skipErrors ?? false);
+  const settings = { skip, verify: !values.noVerify };
+  const certificate = await withProgress(values, (log) => {
+    logPlanned(log, plan);
+    const context = { database: openTarget(values), store, log };
+    return interrupt.stops(updateExisting(context, plan, settings));
+  });
+  const { run, status, collections } = certificate;
+  const place = store.urlOf(keys.certificate(run));
+  if (values.json) {
+    const said = { run, status, collections: collections.map(updatedOf), store: store.url };
+    process.stdout.write(`${JSON.stringify({ ...said, certificate: place })}\n`);
+  } else process.stdout.write(`${printableLines(updateText(certificate, place, plan.warnings))}\n`);
+  return EXIT.done;
 }

@@ -166,11 +166,15 @@ async function allVerified(values: Addresses): Promise<Check> {
 const isVerified = ({ ledger }: LiveRun) => ledger?.verified === true;
 
 function verifiedText(live: LiveRun): string {
-  const { collection, run, ledger } = live;
+  const { collection, run, ledger, addedTo } = live;
+  const from = addedTo ? `run ${run}, and files of run ${addedTo.run}` : `run ${run}`;
+  const records = addedTo ? addedTo.records : ledger?.loaded;
   if (isVerified(live))
-    return `✅ ${collection}: live and verified (${ledger?.loaded.toLocaleString('en-US')} records, run ${run}).`;
-  // Nothing is published that was not verified: its certificate has been taken back.
-  const reason = ledger ? 'was added to from files since it was verified' : 'is no longer in the ledger';
+    return `✅ ${collection}: live and verified (${records?.toLocaleString('en-US')} records, ${from}).`;
+  // Nothing is published that was not verified: what came later was not, or met what was not as it had been.
+  const reason = ledger
+    ? 'was added to from files, and not all that its tables then held was verified'
+    : 'is no longer in the ledger';
   return `❌ ${collection}: run ${run}, which is live, ${reason}: migrate or import all of it again.`;
 }
 

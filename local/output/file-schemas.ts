@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { SPACES } from '../../src/contract.ts';
 import type { Finding } from '../../src/diagnose/diagnose-database.ts';
-import type { Updated } from '../../src/files/update-existing.ts';
 import { VECTOR_STORES } from '../config-file/fields.ts';
 import type { Change } from '../config-file/switch-config.ts';
+import type { Updated } from '../update-text.ts';
 import { runOutput } from './schemas.ts';
 
 const count = z.int().min(0);
@@ -24,14 +24,21 @@ export const exportOutput = z.object({
 });
 
 const updated: z.ZodType<Updated> = z.object({
-  ...{ collection: z.string(), schema: z.string(), added: count, updated: count, rejected: count },
-  checksum: z.object({ source: checksum, target: checksum }).nullable(),
+  ...{ collection: z.string(), schema: z.string(), added: count, updated: count },
+  ...{ unchanged: count, rejected: count },
+  repeated: count.describe('Lines whose id a later line has too'),
+  kept: count.nullable().describe('Records of the table that the files do not speak of'),
+  keptCertifiedBy: z.string().nullable().describe('Run whose certificate these still held to'),
+  checksum: z
+    .object({ source: checksum, target: checksum })
+    .nullable()
+    .describe('Of the files’ records; null with --no-verify'),
 });
 
 export const importOutput = z.union([
   runOutput,
   z.object({
-    ...{ run: z.string(), status: z.literal('succeeded'), store: z.string() },
+    ...{ run: z.string(), status: z.literal('succeeded'), store: z.string(), certificate: z.string() },
     collections: z.array(updated).describe('With --update-existing'),
   }),
 ]);

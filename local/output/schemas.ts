@@ -206,6 +206,14 @@ const finding: z.ZodType<CertificateFinding> = z.object({
   ...{ collection: z.string(), schema: z.string(), verified: z.boolean() },
   records: z.object({ certified: count.nullable(), found: count.nullable() }),
   checksum: z.object({ certified: checksum.nullable(), found: checksum.nullable() }),
+  files: z
+    .object({
+      records: z.object({ certified: count, found: count }),
+      checksum: z.object({ certified: checksum, found: checksum }),
+    })
+    .nullable()
+    .optional()
+    .describe('Where the table differs after an import that updated it: of the files’ records alone'),
   differing: z
     .object({ missing: idsOfKind, unexpected: idsOfKind, changed: idsOfKind })
     .nullable()

@@ -1,12 +1,11 @@
 import pg from 'pg';
-import { TABLE_ROWS } from '../copy/table-rows.ts';
-import { UpdateImpossible, VerificationFailed } from '../errors.ts';
+import { VerificationFailed } from '../errors.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import { collectionChecksum } from '../postgres/digest.ts';
-import { SQLSTATE } from '../postgres/errors.ts';
 import { guide } from '../postgres/layouts/guide.ts';
 import { isLeft, readExpected } from './expected.ts';
 import { digestsWithIds } from './live-digests.ts';
+import { upsertStaged } from './upsert.ts';
 
 /** Records that an error names. */
 const NAMED = 10;
@@ -28,11 +27,13 @@ export async function applyDelta(
   const incoming = pg.escapeIdentifier(incomingSchema(schema));
   // Readers go on; whoever else would write waits until this is committed and verified.
   await client.query(`lock table ${live}.documents, ${live}.embeddings in share row exclusive mode`);
-  try {
-    await client.query(statements(live, incoming, deleteMissing).join(';'));
-  } catch (error) {
-    throw refusal(error, schema);
-  }
+  // Embeddings go with their documents: the foreign key says so.
+  const left = `from ${incoming}.differing f where ${isLeft('f', incoming)}`;
+  await upsertStaged(
+    client,
+    { schema, live, staged: incoming },
+    deleteMissing ? [`delete from ${live}.documents where id in (select f.id ${left})`] : [],
+  );
   const expected = await readExpected(client, schema);
   const found = await collectionChecksum(client, guide, schema);
   if (found.records !== expected.records || found.checksum !== expected.checksum)
@@ -45,40 +46,6 @@ export async function applyDelta(
     [run, schema, found.checksum, found.records, expected.kept],
   );
   await client.query(`drop schema ${incoming} cascade`);
-}
-
-function statements(live: string, incoming: string, deleteMissing: boolean): string[] {
-  const left = `from ${incoming}.differing f where ${isLeft('f', incoming)}`;
-  return [
-    // Embeddings go with their documents: the foreign key says so.
-    ...(deleteMissing ? [`delete from ${live}.documents where id in (select f.id ${left})`] : []),
-    // Two records may exchange their places in a file, which the unique key would take for a conflict on the way.
-    `update ${live}.documents d set chunk_index = null from ${incoming}.documents staged
-      where staged.id = d.id and d.chunk_index is not null
-        and (staged.file_path, staged.chunk_index) is distinct from (d.file_path, d.chunk_index)`,
-    ...TABLE_ROWS.guide.map(({ object, columns }) => upsert(live, incoming, object, columns)),
-  ];
-}
-
-function upsert(live: string, incoming: string, table: string, columns: readonly string[]): string {
-  const also = table === 'documents' ? ', updated_at = now()' : '';
-  const all = columns.join(', ');
-  const changed = columns
-    .filter((column) => column !== 'id')
-    .map((column) => `${column} = excluded.${column}`);
-  return `insert into ${live}.${table} (${all}) select ${all} from ${incoming}.${table}
-          on conflict (id) do update set ${changed.join(', ')}${also}`;
-}
-
-/** What of the change a key or an index of the live tables does not take. */
-function refusal(error: unknown, schema: string): unknown {
-  const { code, message, detail, constraint } = error as pg.DatabaseError;
-  const keyTaken = code === SQLSTATE.uniqueViolation && constraint !== undefined;
-  if (!keyTaken && code !== SQLSTATE.programLimitExceeded) return error;
-  return new UpdateImpossible(
-    `The live tables of schema "${schema}" cannot take what changed (${message}${detail ? `: ${detail}` : ''}) and are left as they were: drop that key or index, or migrate the collection anew without --update-existing.`,
-    { cause: error },
-  );
 }
 
 async function differing(client: pg.Client, schema: string, incoming: string): Promise<string> {

@@ -1,8 +1,5 @@
-import pg from 'pg';
 import { digestsQuery } from '../postgres/digest.ts';
 import { guide } from '../postgres/layouts/guide.ts';
 
 /** A query for (id uuid, source_id text, digest bigint) of all records in a schema's tables, which are the guide's. */
-export const digestsWithIds = (schema: string): string =>
-  `select d.id, r.source_id, r.digest from (${digestsQuery(guide, schema)}) r
-     join ${pg.escapeIdentifier(schema)}.documents d on d.source_id = r.source_id`;
+export const digestsWithIds = (schema: string): string => digestsQuery(guide, schema, 'd.id');

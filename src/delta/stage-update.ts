@@ -4,15 +4,13 @@ import type { Plan } from '../contract.ts';
 import { addChecksums } from '../copy/digest.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
+import { fetchedDigests } from '../postgres/fetched.ts';
 import { shardsOf } from '../postgres/ledger.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
 import { storedChecksums } from '../verify/stored-checksums.ts';
 import type { Verification } from '../verify/verification.ts';
 import { stageExpected } from './expected.ts';
-
-/** Records fetched at a time: 2 MB. */
-const FETCHED = 20_000;
 
 /**
  * Says what the live tables must hold once the staged rows are in, stores each record's digest, by which a certificate
@@ -38,7 +36,10 @@ export async function stageUpdate(
       );
     const expected = await stageExpected(client, schema, options.deleteMissing);
     const digests = keys.expected(run, schema);
-    await store.write(digests, Readable.from(expectedDigests(client, schema)));
+    const expectedRows = `select id, digest from ${pg.escapeIdentifier(incomingSchema(schema))}.expected`;
+    await client.query('begin');
+    await store.write(digests, Readable.from(fetchedDigests(client, expectedRows)));
+    await client.query('commit');
     const stored = (await storedChecksums(store, [digests])).get(digests) ?? null;
     return {
       ...found,
@@ -59,20 +60,4 @@ async function stagedDigests(
   );
   const { records, sum } = rows[0]!;
   return { records, checksum: BigInt.asUintN(64, BigInt(sum)).toString() };
-}
-
-/** In the form of digests.bin. */
-async function* expectedDigests(client: pg.Client, schema: string): AsyncGenerator<Buffer> {
-  await client.query('begin');
-  await client.query(
-    `declare expected_digests no scroll cursor for
-       select encode(uuid_send(id) || int8send(digest), 'hex') as record
-         from ${pg.escapeIdentifier(incomingSchema(schema))}.expected`,
-  );
-  for (;;) {
-    const { rows } = await client.query<{ record: string }>(`fetch ${FETCHED} from expected_digests`);
-    yield Buffer.from(rows.map(({ record }) => record).join(''), 'hex');
-    if (rows.length < FETCHED) break;
-  }
-  await client.query('commit');
 }

@@ -28,6 +28,8 @@ export interface ReadFilesSettings {
   space: CollectionPlan['space'];
   /** Lines that are read and encoded at a time. */
   batchSize: number;
+  /** Ids of live collections by schema: a record of these files is to have the row that it has there. */
+  collectionIds?: ReadonlyMap<string, string>;
 }
 
 export interface ReadFilesContext {
@@ -172,7 +174,7 @@ class Reading {
   }
 
   #headOf(name: string): CollectionHead {
-    const { manifest, space, options } = this.#settings;
+    const { manifest, space, options, collectionIds } = this.#settings;
     const exported = manifest?.collections.find(({ plan }) => plan.collection === name)?.plan;
     const address = { tenant: 'default_tenant', database: 'default_database', collection: name };
     const [made] = schemaNames([address]);
@@ -192,9 +194,11 @@ class Reading {
       // Chroma's own defaults.
       hnsw: { m: 16, efConstruction: 100, efSearch: 100 },
     };
+    const schema = options.schema ?? head.schema;
     return {
       ...head,
-      schema: options.schema ?? head.schema,
+      schema,
+      collectionId: collectionIds?.get(schema) ?? head.collectionId,
       layout: options.layout,
       sparseColumns: sparseColumns(options, name),
       indexMethod: options.index,

@@ -5,9 +5,15 @@ import { recordsQuery } from './records.ts';
 import { AS_BEFORE, SHARED_OUT } from './shared-scan.ts';
 import { filled } from './template.ts';
 
-/** A query for (source_id text, digest bigint) of all records in a schema's tables. */
-export const digestsQuery = (layout: Layout, schema: string): string =>
-  filled(digests, { records: recordsQuery(layout, schema) });
+/**
+ * A query for (source_id text, digest bigint) of all records in a schema's tables.
+ * @param id what else it shall give of each, as `id`
+ */
+export const digestsQuery = (layout: Layout, schema: string, id?: string): string =>
+  filled(digests, {
+    columns: id === undefined ? 'r.source_id' : 'r.id, r.source_id',
+    records: recordsQuery(layout, schema, id),
+  });
 
 export interface CollectionChecksum {
   records: number;

@@ -5,6 +5,7 @@ import layouts from '../../sql/ledger/0003_layouts.sql';
 import repairs from '../../sql/ledger/0004_repairs.sql';
 import vanished from '../../sql/ledger/0005_vanished.sql';
 import predictedSpills from '../../sql/ledger/0006_predicted_spills.sql';
+import fileUpdates from '../../sql/ledger/0007_file_updates.sql';
 
 /** Forward only: a migration that was released is never changed, only followed by another. */
 const MIGRATIONS = [
@@ -14,6 +15,7 @@ const MIGRATIONS = [
   { number: 4, name: '0004_repairs', sql: repairs },
   { number: 5, name: '0005_vanished', sql: vanished },
   { number: 6, name: '0006_predicted_spills', sql: predictedSpills },
+  { number: 7, name: '0007_file_updates', sql: fileUpdates },
 ];
 
 /** Any number; the same for all who migrate the ledger. */
@@ -43,4 +45,12 @@ export async function migrateLedger(client: pg.Client): Promise<void> {
     if (rowCount) await client.query(sql);
   }
   await client.query('commit');
+}
+
+/** Whether the database has the ledger's table: a look at one without a ledger, or with an older one, makes none. */
+export async function hasLedgerTable(client: pg.Client, table = 'published_schemas'): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>('select to_regclass($1) is not null as there', [
+    `chroma_migration.${table}`,
+  ]);
+  return rows[0]!.there;
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { type CollectionPlan, LAYOUTS, type LayoutName } from '../contract.ts';
 import { layoutOf } from './layouts/layouts.ts';
+import { hasLedgerTable } from './ledger-schema.ts';
 
 /**
  * The layouts of collections' live tables by schema; a schema without any is not in it. Where somebody's tables make
@@ -31,10 +32,7 @@ export async function liveLayouts(
 
 /** A database may have no ledger, and one of an older version knew no layouts. */
 async function publishedLayouts(client: pg.Client): Promise<Map<string, string>> {
-  const { rows: ledger } = await client.query<{ there: boolean }>(
-    `select to_regclass('chroma_migration.published_schemas') is not null as there`,
-  );
-  if (!ledger[0]?.there) return new Map();
+  if (!(await hasLedgerTable(client))) return new Map();
   const { rows } = await client.query<{ schema: string; layout: string }>(
     `select schema, coalesce(to_jsonb(p) ->> 'layout', 'guide') as layout from chroma_migration.published_schemas p`,
   );

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import { previousSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
-import { migrateLedger } from '../postgres/ledger-schema.ts';
+import { hasLedgerTable, migrateLedger } from '../postgres/ledger-schema.ts';
 import { attachment, detach } from '../postgres/shared-tables.ts';
 import { copyGrants, lockTables, moveTables, type Place, stands } from './move-tables.ts';
 import { withPatience } from './publish.ts';
@@ -35,7 +35,7 @@ interface Published {
 export async function rollback(database: Database, name: string, log: Log): Promise<RolledBack> {
   return database.withClient('rollback', async (client) => {
     // A database that never had a migration has no ledger, and shall not get one from a look at it.
-    if (!(await hasLedger(client))) throw nothingNamed(name, database.where);
+    if (!(await hasLedgerTable(client))) throw nothingNamed(name, database.where);
     // One of an older version does not say what has to be known here.
     await migrateLedger(client);
     let done: RolledBack | undefined;
@@ -57,13 +57,6 @@ async function rollBack(client: pg.Client, name: string, where: string): Promise
     );
   await swap(client, published);
   return { collection, schema, run };
-}
-
-async function hasLedger(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>(
-    `select to_regclass('chroma_migration.published_schemas') is not null as there`,
-  );
-  return rows[0]!.there;
 }
 
 const nothingNamed = (name: string, where: string) =>

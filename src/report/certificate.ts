@@ -51,6 +51,23 @@ const Collection = z.strictObject({
     store: checksum.nullable(),
     target: checksum.nullable(),
   }),
+  /** Only of `import --update-existing`: what its files did to the tables, which may hold more than they speak of. */
+  files: z
+    .strictObject({
+      /** `loaded = added + changed + unchanged`. */
+      ...{ added: count, changed: count, unchanged: count },
+      /** Lines whose id a later line has too: that one counts, and these are not among those read. */
+      repeated: count,
+      /** Sums of the files' records alone: as they were read, as they lie in the store, as the tables held them. */
+      checksum: z.strictObject({
+        source: checksum,
+        store: checksum.nullable(),
+        target: checksum.nullable(),
+      }),
+      /** Run whose certificate the kept rows still held to; null if they did to none. */
+      keptCertifiedBy: z.string().nullable(),
+    })
+    .optional(),
   shards: z.array(Shard),
 });
 
@@ -79,9 +96,7 @@ export function certificateOf(report: RunReport): Certificate {
   const collections = report.collections.map((one) =>
     certifiedCollection(one, shards.get(one.plan.schema) ?? []),
   );
-  const total = (key: keyof typeof account) => collections.reduce((sum, one) => sum + one[key], 0);
-  const unsigned: Omit<Certificate, 'sha256'> = {
-    version: 1,
+  return issueCertificate({
     run: report.run,
     status: report.status,
     issuedAt: report.finishedAt,
@@ -89,6 +104,18 @@ export function certificateOf(report: RunReport): Certificate {
     chromaVersion: report.source.version,
     postgresVersion: report.target.postgresVersion,
     pgvectorVersion: report.target.pgvectorVersion,
+    collections,
+  });
+}
+
+type Issued = Omit<Certificate, 'version' | 'checksum' | 'sha256' | keyof typeof account>;
+
+/** Adds up the collections' accounts, and seals the whole. */
+export function issueCertificate({ collections, ...run }: Issued): Certificate {
+  const total = (key: keyof typeof account) => collections.reduce((sum, one) => sum + one[key], 0);
+  const unsigned: Omit<Certificate, 'sha256'> = {
+    version: 1,
+    ...run,
     ...{ read: total('read'), loaded: total('loaded'), rejected: total('rejected') },
     ...{ vanished: total('vanished'), unexplained: total('unexplained') },
     checksum: {

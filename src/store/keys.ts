@@ -26,6 +26,9 @@ export const keys = {
   /** By what Chroma differs from the live tables, and each record that these must hold: id (16), digest (8). */
   delta: (run: string, schema: string) => `runs/${run}/delta/${schema}.json`,
   expected: (run: string, schema: string) => `runs/${run}/delta/${schema}.digests.bin`,
+  /** Of tables that files were added to: the records that these hold, by id and digest, and the ids of all others. */
+  ofFiles: (run: string, schema: string) => `runs/${run}/delta/${schema}.files.digests.bin`,
+  keptIds: (run: string, schema: string) => `runs/${run}/delta/${schema}.kept.jsonl`,
   certificate: (run: string) => `runs/${run}/certificate.json`,
   ids: (run: string, schema: string, shard: number) => `${shardFolder(run, schema, shard)}/ids.jsonl`,
   vanished: (run: string, schema: string, shard: number) =>

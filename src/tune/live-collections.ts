@@ -3,6 +3,7 @@ import type { CollectionPlan, HnswSettings, IndexMethod, LayoutName, Space } fro
 import { CollectionNotFound } from '../errors.ts';
 import { collectionSettings } from '../plan/collection-settings.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
+import { hasLedgerTable } from '../postgres/ledger-schema.ts';
 import type { Workload } from './workload.ts';
 
 /** A published collection as it stands in the database now. */
@@ -60,10 +61,7 @@ export async function liveCollections(
   where: string,
   names?: readonly string[],
 ): Promise<LiveCollection[]> {
-  const { rows: ledger } = await client.query<{ there: boolean }>(
-    `select to_regclass('chroma_migration.published_schemas') is not null as there`,
-  );
-  const live = ledger[0]!.there ? await readLive(client) : [];
+  const live = (await hasLedgerTable(client)) ? await readLive(client) : [];
   if (live.length === 0)
     throw new CollectionNotFound(`${where} holds no migrated collection: run migrate with it as --target.`);
   const unknown = names?.find(

@@ -10,6 +10,7 @@ import { TABLE_ROWS } from '../copy/table-rows.ts';
 import { digestsQuery } from '../postgres/digest.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
 import type { RepairedRow } from '../repair/ledger.ts';
+import { wholeLines } from '../shard/whole-lines.ts';
 import { keys } from '../store/keys.ts';
 import { ObjectMissing, type ShardStore } from '../store/store.ts';
 import type { Verification } from './verification.ts';
@@ -27,6 +28,8 @@ export interface Exported {
   shards: readonly number[];
   /** Records that are in none of them, since they were repaired later. */
   repaired: readonly RepairedRow[];
+  /** Keys of objects that hold further ids, as ids.jsonl does. */
+  ids?: readonly string[];
   /** Keys of the objects whose digests the table must have. */
   digests: readonly string[];
 }
@@ -116,29 +119,51 @@ async function findStored(
   }
 }
 
-/** Chroma's ids of records that the table does not have, from the shards' own rows. */
+/** Chroma's ids of records that the table does not have, from the shards' own rows and from lists of ids. */
 async function namesOf(
   store: ShardStore,
-  { collection, run, shards }: Exported,
+  { collection, run, shards, ids: lists = [] }: Exported,
   ids: string[],
 ): Promise<Map<string, string>> {
-  const { object, idAt } = TABLE_ROWS[collection.layout][0]!;
   const namespace = uuidBytes(collection.collectionId);
   const wanted = new Map(ids.map((id) => [id.replaceAll('-', ''), id]));
   const names = new Map<string, string>();
-  for (const shard of shards) {
+  const sources = [
+    ...shards.map((shard) => () => idsInRows(store, collection, run, shard)),
+    ...lists.map((key) => () => idsInList(store, key)),
+  ];
+  for (const read of sources) {
     if (names.size === wanted.size) break;
-    const rows = await store.read(keys[object](run, collection.schema, shard)).catch((error) => {
-      // Shards of JSON lines have no such object: their missing records keep their UUID.
-      if (error instanceof ObjectMissing) return null;
-      throw error;
-    });
-    if (!rows) continue;
-    for await (const row of readCopy(rows)) {
-      const sourceId = row[idAt as number] as Buffer;
+    for await (const sourceId of read()) {
       const id = wanted.get(recordUuid(sourceId, namespace).toString('hex'));
       if (id !== undefined) names.set(id, sourceId.toString('utf8'));
     }
   }
   return names;
 }
+
+async function* idsInRows(
+  store: ShardStore,
+  { schema, layout }: Exported['collection'],
+  run: string,
+  shard: number,
+): AsyncGenerator<Buffer> {
+  const { object, idAt } = TABLE_ROWS[layout][0]!;
+  const rows = await ifThere(store.read(keys[object](run, schema, shard)));
+  if (rows) for await (const row of readCopy(rows)) yield row[idAt as number] as Buffer;
+}
+
+async function* idsInList(store: ShardStore, key: string): AsyncGenerator<Buffer> {
+  const pieces = await ifThere(store.readPieces(key));
+  if (!pieces) return;
+  for await (const block of wholeLines(pieces))
+    for (const line of block.toString('utf8').split('\n'))
+      if (line !== '') yield Buffer.from(JSON.parse(line) as string);
+}
+
+/** What a store does not have names nothing: such records keep their UUID. */
+const ifThere = <T>(reading: Promise<T>): Promise<T | null> =>
+  reading.catch((error) => {
+    if (error instanceof ObjectMissing) return null;
+    throw error;
+  });

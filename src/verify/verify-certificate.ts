@@ -1,10 +1,17 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import { addChecksums } from '../copy/digest.ts';
+import { digestRows } from '../copy/digest-rows.ts';
+import { digestsWithIds } from '../delta/live-digests.ts';
 import { StoreRefused, StoreUnavailable } from '../errors.ts';
+import { lastChange } from '../files/ledger.ts';
 import { type Log, reportProgress } from '../log.ts';
 import type { Database } from '../postgres/database.ts';
 import { collectionChecksum } from '../postgres/digest.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
+import { hasLedgerTable } from '../postgres/ledger-schema.ts';
 import { liveLayouts } from '../postgres/live-layouts.ts';
 import { repairedRows } from '../repair/ledger.ts';
 import type { Certificate, CertifiedCollection } from '../report/certificate.ts';
@@ -21,6 +28,11 @@ export interface CertificateFinding {
   verified: boolean;
   records: { certified: number | null; found: number | null };
   checksum: { certified: string | null; found: string | null };
+  /** Of an import that updated in place: what its files' records were and are; null if they cannot be told apart. */
+  files?: {
+    records: { certified: number; found: number };
+    checksum: { certified: string; found: string };
+  } | null;
   /** Records that differ, at most 100 of each kind; null if they cannot be named, or if none has to be. */
   differing: Verification['differing'] | null;
   /** One sentence for each thing that is not as it was certified; empty if verified. */
@@ -70,11 +82,12 @@ async function check(
     checksum: { certified: checksum.target, found: null },
     mismatches: [],
   };
-  if (!published || unexplained !== 0 || checksum.target === null)
-    return {
-      ...finding,
-      mismatches: [`Run "${run}" did not publish it, so there is nothing to hold the tables against.`],
-    };
+  if (!published || unexplained !== 0 || checksum.target === null) {
+    const how =
+      published && unexplained === 0 ? 'did not compare what it holds (--no-verify)' : 'did not publish it';
+    const nothing = `Run "${run}" ${how}, so there is nothing to hold the tables against.`;
+    return { ...finding, mismatches: [...(await changedSince(client, schema, run)), nothing] };
+  }
   if (!stands) return { ...finding, mismatches: [`Schema "${schema}" does not have its tables any more.`] };
   const found = await collectionChecksum(client, layoutOf(certified), schema);
   const seen = {
@@ -85,21 +98,68 @@ async function check(
   if (found.records === records && found.checksum === checksum.target) return { ...seen, verified: true };
   const exported = await exportedOf(client, store, run, certified);
   const differing = exported && (await findDiffering(client, store, exported, schema));
-  const live = await liveRun(client, schema);
+  const files = certified.files && (await filesFinding(client, store, run, certified));
   return {
     ...seen,
+    ...(files !== undefined && { files }),
     differing,
     mismatches: [
-      ...(live !== null && live !== run
-        ? [`The tables are by now those of run "${live}": hold its certificate against them.`]
-        : []),
+      ...(await changedSince(client, schema, run)),
       `The tables hold ${found.records} records (checksum ${found.checksum}), certified were ${records} (${checksum.target}).`,
+      ...(files ? [filesText(files)] : []),
       ...(differing
         ? named(differing)
         : [
             `The records cannot be named: ${store.url} does not have the digests of run "${run}" as it left them.`,
           ]),
     ],
+  };
+}
+
+/** A sentence on what has changed the tables since a run, and which certificate counts now; none if nothing has. */
+async function changedSince(client: pg.Client, schema: string, run: string): Promise<string[]> {
+  const last = await lastChange(client, schema);
+  if (last === null || last.run === run) return [];
+  const { at, certificate } = last;
+  return [
+    certificate === null
+      ? `The tables are by now those of run "${last.run}", live since ${at}: hold its certificate against them.`
+      : `Run "${last.run}" added files to the tables at ${at}: hold its certificate against them (${certificate}).`,
+  ];
+}
+
+type FilesFinding = NonNullable<CertificateFinding['files']>;
+
+function filesText({ records, checksum }: FilesFinding): string {
+  const are = `Of the ${records.certified} records of its files ${records.found} are there`;
+  return checksum.found === checksum.certified
+    ? `${are}, as they were certified: others differ.`
+    : `${are} (checksum ${checksum.found}, certified was ${checksum.certified}).`;
+}
+
+/** The records of an import's files among what the tables hold; null if the store no longer says which they are. */
+async function filesFinding(
+  client: pg.Client,
+  store: ShardStore,
+  run: string,
+  { schema, loaded, files }: CertifiedCollection,
+): Promise<FilesFinding | null> {
+  const key = keys.ofFiles(run, schema);
+  const certified = files?.checksum.target ?? null;
+  const stored = await checksumsAsFarAsRead(store, [key]);
+  if (certified === null || stored.get(key) !== certified) return null;
+  await client.query('create temporary table certified (id uuid, digest bigint, shard integer)');
+  const copy = client.query(copyFrom('copy certified from stdin (format binary)'));
+  await pipeline(Readable.from(digestRows(await store.read(key), 0)), copy);
+  const { rows } = await client.query<{ records: number; sum: string }>(
+    `select count(*) as records, coalesce(sum(l.digest), 0)::text as sum
+       from (${digestsWithIds(schema)}) l join certified using (id)`,
+  );
+  await client.query('drop table certified');
+  const { records, sum } = rows[0]!;
+  return {
+    records: { certified: loaded, found: records },
+    checksum: { certified, found: BigInt.asUintN(64, BigInt(sum)).toString() },
   };
 }
 
@@ -125,11 +185,20 @@ async function exportedOf(
   const digests = isUpdate
     ? [keys.expected(run, schema)]
     : numbers.map((number) => keys.digests(run, schema, number));
-  const repaired = isUpdate || !(await hasLedger(client)) ? [] : await repairedRows(client, run, schema);
+  const repaired = isUpdate || !(await hasLedgerTable(client)) ? [] : await repairedRows(client, run, schema);
   const stored = sumOfKnown([...(await checksumsAsFarAsRead(store, digests)).values()]);
   if (stored === null) return null;
   const sum = addChecksums([stored, ...repaired.map(({ digest }) => digest)]);
-  return sum === checksum.target ? { collection: certified, run, shards: numbers, digests, repaired } : null;
+  if (sum !== checksum.target) return null;
+  return { collection: certified, run, shards: numbers, ids: listsOf(run, certified), digests, repaired };
+}
+
+/** What an update did not move lies in no rows of its store: its ids do. */
+function listsOf(run: string, { schema, kind, shards, files }: CertifiedCollection): string[] {
+  if (kind === 'whole') return [];
+  if (files) return [keys.keptIds(run, schema)];
+  const compared = shards.filter(({ content }) => content === 'digests');
+  return compared.map(({ number }) => keys.ids(run, schema, number));
 }
 
 /** A store that is not there any more, or may not be read by who checks, has none of them. */
@@ -141,21 +210,4 @@ async function checksumsAsFarAsRead(
     if (error instanceof StoreRefused || error instanceof StoreUnavailable) return new Map([['', null]]);
     throw error;
   });
-}
-
-async function hasLedger(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>(
-    `select to_regclass('chroma_migration.published_schemas') is not null as there`,
-  );
-  return rows[0]!.there;
-}
-
-/** Run whose tables the ledger says are live; null if there is no ledger any more. */
-async function liveRun(client: pg.Client, schema: string): Promise<string | null> {
-  if (!(await hasLedger(client))) return null;
-  const { rows } = await client.query<{ run: string }>(
-    'select run from chroma_migration.published_schemas where schema = $1',
-    [schema],
-  );
-  return rows[0]?.run ?? null;
 }

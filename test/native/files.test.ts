@@ -3,13 +3,24 @@ import { createHash } from 'node:crypto';
 import { appendFile, glob, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { startFauxqs } from 'fauxqs';
 import pg from 'pg';
+import { importOutput } from '../../local/output/file-schemas.ts';
+import { certificateOutput } from '../../local/output/schemas.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
-import { type RunJson, runCommand, runJsonCommand, startCommand } from '../fixtures/command-line.ts';
+import {
+  killGroup,
+  type RunJson,
+  runCommand,
+  runJsonCommand,
+  startCommand,
+} from '../fixtures/command-line.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
+import { assertPublished } from '../fixtures/output-schema.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
+import { rewritten, rowVersions, waitingForLocks } from '../fixtures/row-versions.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const RECORDS = 400;
@@ -17,6 +28,8 @@ let chroma: TestChroma;
 let postgres: TestPostgres;
 let folder: string;
 let client: pg.Client;
+/** Another connection, for what one that holds a lock cannot see. */
+let observer: pg.Client;
 
 before(async () => {
   [chroma, postgres, folder] = await Promise.all([
@@ -27,10 +40,11 @@ before(async () => {
   await fillCollection(chroma.url, { name: 'docs', dimension: 32, records: RECORDS, space: 'cosine' });
   await fillCollection(chroma.url, { name: 'notes', dimension: 8, records: 30, space: 'l2' });
   client = new pg.Client(postgres.url);
-  await client.connect();
+  observer = new pg.Client(postgres.url);
+  await Promise.all([client.connect(), observer.connect()]);
 });
 after(async () => {
-  await client.end();
+  await Promise.all([client.end(), observer.end()]);
   await Promise.all([chroma.stop(), postgres.stop()]);
 });
 
@@ -38,6 +52,10 @@ interface ExportJson {
   records: number;
   bytes: number;
   collections: { collection: string; records: number; checksum: string; files: { path: string }[] }[];
+}
+interface UpdateJson {
+  certificate: string;
+  collections: { checksum: unknown }[];
 }
 const asExport = (json: RunJson) => json as unknown as ExportJson;
 const path = (...names: string[]) => join(folder, ...names);
@@ -194,10 +212,65 @@ describe('files', () => {
     await client.query(`delete from docs.documents where source_id = 'record-1'`);
     const added = await importing('--source', path('part.jsonl.zst'), '--update-existing');
     assert.equal(added.code, 0, added.stderr);
-    const [docs] = added.json.collections as unknown as { added: number; updated: number }[];
-    assert.deepEqual({ added: docs?.added, updated: docs?.updated }, { added: 1, updated: 49 });
+    assertPublished(importOutput, added.json);
+    const { certificate, collections } = added.json as unknown as UpdateJson;
+    const { checksum: _, ...docs } = collections[0]!;
+    assert.deepEqual(docs, {
+      ...{
+        collection: 'docs',
+        schema: 'docs',
+        added: 1,
+        updated: 1,
+        unchanged: 48,
+        rejected: 0,
+        repeated: 0,
+      },
+      // One of those that the file does not speak of is bent.
+      ...{ kept: RECORDS - 50, keptCertifiedBy: null },
+    });
     assert.equal(await count('docs.documents'), RECORDS);
     assert.equal(await count(`docs.documents where content = 'bent'`), 1);
+
+    const check = (...more: string[]) =>
+      runCommand(['verify', '--certificate', certificate, '--target', postgres.url, ...more]);
+    const sound = await check();
+    assert.equal(sound.code, 0, sound.stdout + sound.stderr);
+    await client.query(`update docs.documents set content = 'worse' where source_id = 'record-399'`);
+    const differs = await check('--json');
+    assert.equal(differs.code, 1);
+    assertPublished(certificateOutput, JSON.parse(differs.stdout));
+    assert.match(
+      differs.stdout,
+      /50 records of its files 50 are there, as they were certified: others differ/,
+    );
+    assert.match(differs.stdout, /changed: \\"record-399\\"/);
+  });
+
+  it('that update live tables leave them as they were when they are killed, and go on', async () => {
+    const command = [
+      ...['import', '--source', path('part.jsonl.zst'), '--target', postgres.url, '--update-existing'],
+      ...['--store', path('store'), '--run', 'killed'],
+    ];
+    await client.query(`update docs.documents set content = 'bent' where source_id = 'record-2'`);
+    const before = await rowVersions(client);
+    // Whoever updates waits for this.
+    await client.query('begin; lock table docs.documents in share row exclusive mode');
+    const killed = startCommand(command);
+    while ((await waitingForLocks(observer)) === 0) {
+      assert.equal(killed.process.exitCode, null, 'it ended before it could be killed');
+      await sleep(5);
+    }
+    killGroup(killed.process);
+    assert.equal((await killed.finished).code, null);
+    await client.query('commit');
+    assert.deepEqual(await rowVersions(client), before);
+
+    const { code, json, stderr } = await runJsonCommand(command);
+    assert.equal(code, 0, stderr);
+    const { certificate } = json as unknown as UpdateJson;
+    assert.deepEqual(rewritten(before, await rowVersions(client)), ['record-2']);
+    const sound = await runCommand(['verify', '--certificate', certificate, '--target', postgres.url]);
+    assert.equal(sound.code, 0, sound.stdout + sound.stderr);
   });
 
   it('of other programs come as they are: many, compressed, by other names; what is no record is told', async () => {

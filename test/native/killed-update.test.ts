@@ -15,6 +15,7 @@ import {
   recordsOfPostgres,
 } from '../fixtures/oracle.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
+import { rowVersions, waitingForLocks } from '../fixtures/row-versions.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const DIMENSION = 64;
@@ -61,7 +62,7 @@ describe('a delta pass', () => {
     const reader = new pg.Client(postgres.url);
     await reader.connect();
     await reader.query('begin; lock table docs.documents in share row exclusive mode');
-    await killedWhen(async () => (await waiting()) > 0);
+    await killedWhen(async () => (await waitingForLocks(client)) > 0);
     await reader.end();
     await assertUntouched();
     const moved = await shards('rows');
@@ -89,11 +90,11 @@ describe('a delta pass', () => {
   });
 
   it('run once more writes nothing', async () => {
-    const before = await versions();
+    const before = await rowVersions(client);
     const { code, json, stderr } = await runJsonCommand([...migrate('again'), ...UPDATE]);
     assert.equal(code, 0, stderr);
     assert.equal(json.collections[0]!.delta!.unchanged, RECORDS);
-    assert.deepEqual(await versions(), before);
+    assert.deepEqual(await rowVersions(client), before);
   });
 
   it('leaves the way back behind the last whole migration, and forth again to what it made', async () => {
@@ -143,23 +144,6 @@ describe('a delta pass', () => {
       [content],
     );
     return rows[0].shards;
-  }
-
-  /** Backends of this database that wait for a lock. */
-  async function waiting(): Promise<number> {
-    const { rows } = await client.query(
-      `select count(*)::int as waiting from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    return rows[0].waiting;
-  }
-
-  /** Of each row the transaction that wrote it, and where it lies: a row that is written anew has others. */
-  async function versions(): Promise<string[]> {
-    const { rows } = await client.query(
-      'select concat(d.xmin, d.ctid, e.xmin, e.ctid) as version from docs.documents d join docs.embeddings e on e.document_id = d.id order by 1',
-    );
-    return rows.map(({ version }) => version);
   }
 });
 
