@@ -251,7 +251,7 @@ describe('files', () => {
       ...['import', '--source', path('part.jsonl.zst'), '--target', postgres.url, '--update-existing'],
       ...['--store', path('store'), '--run', 'killed'],
     ];
-    await client.query(`update docs.documents set content = 'bent' where source_id = 'record-2'`);
+    await client.query(`update docs.documents set content = 'bent' where source_id = 'record-0'`);
     const before = await rowVersions(client);
     // Whoever updates waits for this.
     await client.query('begin; lock table docs.documents in share row exclusive mode');
@@ -268,7 +268,7 @@ describe('files', () => {
     const { code, json, stderr } = await runJsonCommand(command);
     assert.equal(code, 0, stderr);
     const { certificate } = json as unknown as UpdateJson;
-    assert.deepEqual(rewritten(before, await rowVersions(client)), ['record-2']);
+    assert.deepEqual(rewritten(before, await rowVersions(client)), ['record-0']);
     const sound = await runCommand(['verify', '--certificate', certificate, '--target', postgres.url]);
     assert.equal(sound.code, 0, sound.stdout + sound.stderr);
   });
