@@ -11,7 +11,7 @@ import type {
 } from '../contract.ts';
 import { digestRows } from '../copy/digest-rows.ts';
 import { TABLE_ROWS, type TableRows } from '../copy/table-rows.ts';
-import { ShardCorrupt, ShardNotExported, StoreUnavailable } from '../errors.ts';
+import { ShardCorrupt, ShardNotExported, StoreUnavailable, TargetUnavailable } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
@@ -62,15 +62,23 @@ export async function importShard(
     return { run, schema, number, loaded: loaded ?? manifest.written, skipped };
   } catch (error) {
     if (!(error instanceof ShardCorrupt)) throw error;
-    // An export is not thrown away for what the line alone did to its bytes.
-    if (await isWhole(context.store, manifest))
-      throw new StoreUnavailable(
-        `The objects of the store's ${context.store.urlOf(manifestKey)} lie there as they were exported and did not come so: run again, and check the line to the store if it stays so.`,
-        { cause: error },
-      );
+    // An export is not thrown away for what a line alone did to its bytes.
+    if (!(error instanceof Miscounted) && (await isWhole(context.store, manifest)))
+      throw bentOnTheWay(context.store.urlOf(manifestKey), error);
     await context.store.delete(manifestKey);
     throw error;
   }
+}
+
+/** The objects are whole, but did not arrive so: in Postgres, if it is what refused them, or here. */
+function bentOnTheWay(manifest: string, cause: ShardCorrupt): StoreUnavailable | TargetUnavailable {
+  const [Unavailable, line] = isDataError(cause.cause)
+    ? [TargetUnavailable, 'to Postgres and to the store']
+    : [StoreUnavailable, 'to the store'];
+  return new Unavailable(
+    `The objects of the store's ${manifest} lie there as they were exported, but did not arrive so: run again, and check the line ${line} if it stays so.`,
+    { cause },
+  );
 }
 
 /** @returns records loaded, or null if the ledger already had the shard */
@@ -145,7 +153,9 @@ export async function loadTable(
     throw isDataError(error) ? corrupt(store, object.key, 'is not what Postgres reads', error) : error;
   }
   if (copy.rowCount !== manifest.written)
-    throw corrupt(store, object.key, `holds ${copy.rowCount} rows and not ${manifest.written}`);
+    throw new Miscounted(
+      whatOf(store, object.key, `holds ${copy.rowCount} rows and not ${manifest.written}`),
+    );
 }
 
 /** Beside the incoming tables, where they are compared with what the live ones hold. */
@@ -156,7 +166,9 @@ async function loadDigests(client: pg.Client, store: ShardStore, manifest: Shard
   const copy = client.query(copyFrom(`copy ${target} (id, digest, shard) from stdin (format binary)`));
   await pipeline(Readable.from(digestRows(pieces, number)), copy);
   if (copy.rowCount !== manifest.written)
-    throw corrupt(store, objects.digests.key, `holds ${copy.rowCount} digests and not ${manifest.written}`);
+    throw new Miscounted(
+      whatOf(store, objects.digests.key, `holds ${copy.rowCount} digests and not ${manifest.written}`),
+    );
 }
 
 /**
@@ -236,10 +248,11 @@ const isDataError = (error: unknown) => /^22/.test((error as pg.DatabaseError)?.
 const totalBytes = ({ objects }: ShardManifest) =>
   Object.values(objects).reduce((sum, object: StoredObject) => sum + object.bytes, 0);
 
+/** Objects that are whole, of which the manifest does not say what they hold. */
+class Miscounted extends ShardCorrupt {}
+
+const whatOf = (store: ShardStore, key: string, what: string) =>
+  `The store's ${store.urlOf(key)} ${what}: the shard is exported anew when the run goes on.`;
+
 const corrupt = (store: ShardStore, key: string, what: string, cause?: unknown) =>
-  new ShardCorrupt(
-    `The store's ${store.urlOf(key)} ${what}: the shard is exported anew when the run goes on.`,
-    {
-      cause,
-    },
-  );
+  new ShardCorrupt(whatOf(store, key, what), { cause });

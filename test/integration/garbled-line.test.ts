@@ -1,11 +1,12 @@
-/** A line that damages what the store sends, once; the store itself is whole. */
+/** A line that damages what the store sends, or what Postgres is sent, once; the store itself is whole. */
 import assert from 'node:assert/strict';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ChromaSource } from '../../src/chroma/chroma-source.ts';
 import type { ExportShardOutput, ShardItem } from '../../src/contract.ts';
-import { StoreUnavailable } from '../../src/errors.ts';
+import { StoreUnavailable, TargetUnavailable } from '../../src/errors.ts';
 import { silentLog as log } from '../../src/log.ts';
 import { requirePlan } from '../../src/plan/plan-file.ts';
 import { planStep } from '../../src/plan/store-plan.ts';
@@ -16,6 +17,7 @@ import { importShard } from '../../src/shard/import-shard.ts';
 import { keys } from '../../src/store/keys.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { ShardStore } from '../../src/store/store.ts';
+import { TcpProxy } from '../faults/tcp-proxy.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
@@ -25,12 +27,12 @@ import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 function damagingOnce(store: ShardStore, damaged: string): ShardStore {
   let left = 1;
   const isStruck = (key: string) => key === damaged && left-- > 0;
-  return Object.assign(Object.create(store) as ShardStore, {
-    readText: async (key: string) => {
+  return withReads(store, {
+    readText: async (key) => {
       const text = await store.readText(key);
       return isStruck(key) ? (text as string).replace(/"read": \d/, '"read": ~') : text;
     },
-    readPieces: async (key: string) => {
+    readPieces: async (key) => {
       const pieces = await store.readPieces(key);
       if (!isStruck(key)) return pieces;
       return (async function* () {
@@ -41,15 +43,32 @@ function damagingOnce(store: ShardStore, damaged: string): ShardStore {
         }
       })();
     },
-    ...Object.fromEntries(
-      (['urlOf', 'delete', 'exists', 'writeText'] as const).map((name) => [
-        name,
-        // Private fields are the store's own.
-        (...given: never[]) => (store[name] as (...given: never[]) => unknown)(...given),
-      ]),
-    ),
   });
 }
+
+/** The same store; something happens before the first piece of one object is handed out for the first time. */
+function whenRead(store: ShardStore, awaited: string, happen: () => Promise<void>): ShardStore {
+  let left = 1;
+  return withReads(store, {
+    readPieces: async (key) => {
+      const pieces = await store.readPieces(key);
+      if (key !== awaited || left-- === 0) return pieces;
+      return (async function* () {
+        await happen();
+        yield* pieces;
+      })();
+    },
+  });
+}
+
+/** A store's private fields are its own, so it is asked itself for what is not given. */
+const withReads = (store: ShardStore, given: Partial<ShardStore>): ShardStore =>
+  new Proxy(store, {
+    get: (target, name: keyof ShardStore) => {
+      const value = given[name] ?? target[name];
+      return typeof value === 'function' ? (value as (...of: never[]) => unknown).bind(target) : value;
+    },
+  });
 
 describe('a line that damages what a whole store sends', () => {
   const run = 'garbled';
@@ -88,7 +107,7 @@ describe('a line that damages what a whole store sends', () => {
 
       await assert.rejects(importShard(context, exported[number]!), (error) => {
         assert.ok(error instanceof StoreUnavailable, String(error));
-        assert.match(error.message, /lie there as they were exported and did not come so: run again/);
+        assert.match(error.message, /lie there as they were exported, but did not arrive so: run again/);
         return true;
       });
       const { skipped, loaded } = await importShard(context, exported[number]!);
@@ -96,6 +115,32 @@ describe('a line that damages what a whole store sends', () => {
       assert.deepEqual({ skipped, loaded }, { skipped: false, loaded: shards[number]!.records });
       assert.equal(await manifestTime(number), before, 'the shard was exported again');
     });
+
+  it('costs a try of the import and no export, when it strikes what Postgres is sent', async () => {
+    const number = 3;
+    const { hostname, port } = new URL(postgres.url);
+    const proxy = await TcpProxy.start({ host: hostname, port: Number(port) });
+    const database = openDatabase({ url: postgres.url.replace(`:${port}/`, `:${proxy.port}/`) });
+    const garbled = whenRead(store, keys.embeddings(run, 'docs', number), async () => {
+      // By then nothing but the rows is still to be sent.
+      await sleep(300);
+      proxy.weather = { kind: 'garble', from: 'client', bytes: Buffer.alloc(40, 0xff) };
+    });
+    const before = await manifestTime(number);
+    try {
+      await assert.rejects(importShard({ database, store: garbled, log }, exported[number]!), (error) => {
+        assert.ok(error instanceof TargetUnavailable, String(error));
+        assert.match(error.message, /did not arrive so: run again, and check the line to Postgres/);
+        return true;
+      });
+      const { loaded } = await importShard({ database, store, log }, exported[number]!);
+
+      assert.equal(loaded, shards[number]!.records);
+      assert.equal(await manifestTime(number), before, 'the shard was exported again');
+    } finally {
+      await proxy.stop();
+    }
+  });
 
   it('costs nothing but a second look, when it strikes a manifest', async () => {
     const number = 2;
