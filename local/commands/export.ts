@@ -19,13 +19,11 @@ import { serveSource } from '../chroma-folder.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
 import { UsageError, type Values } from '../command-line/options.ts';
 import { condition, integer, place } from '../command-line/values.ts';
-import { consoleLog } from '../console-log.ts';
 import { type FilePlace, openFilePlace } from '../file-places.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { exportOutput } from '../output/file-schemas.ts';
-import { Progress } from '../progress/progress.ts';
-import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
-import { progressLog } from '../progress/progress-log.ts';
+import { printableLines } from '../progress/progress-line.ts';
+import { withProgress } from '../progress/with-progress.ts';
 import { newRunName } from '../run-name.ts';
 import {
   openSource,
@@ -72,19 +70,16 @@ export const exportCommand: Command<typeof options> = {
     await checkParts(values);
     const output = await openFilePlace(values.output as string);
     const interrupt = onInterrupt('what was written is not whole, export again');
-    const progress = new Progress();
-    const display = values.quiet ? null : new ProgressDisplay(progress);
     const source = await serveSource(values.source as string);
     const chroma = openSource({ ...values, source: source.url });
     try {
-      const log = progressLog(progress, consoleLog(values));
-      const manifest = await interrupt.stops(exportAll(values, chroma, output, log));
-      display?.stop();
+      const manifest = await withProgress(values, (log) =>
+        interrupt.stops(exportAll(values, chroma, output, log)),
+      );
       if (values.json) process.stdout.write(`${JSON.stringify(exportJson(manifest, output))}\n`);
       else process.stdout.write(`${printableLines(exportText(manifest, output, values.verbose))}\n`);
       return EXIT.done;
     } finally {
-      display?.stop();
       interrupt.release();
       await chroma.close();
       await source.stop();

@@ -5,12 +5,10 @@ import { planDdl } from '../../src/postgres/collection-schema.ts';
 import { type Command, EXIT } from '../command-line/command.ts';
 import type { Option } from '../command-line/options.ts';
 import { flag, integer, text } from '../command-line/values.ts';
-import { consoleLog } from '../console-log.ts';
 import { estimateText } from '../estimate-text.ts';
 import { planOutput } from '../output/schemas.ts';
-import { Progress } from '../progress/progress.ts';
-import { ProgressDisplay, printableLines } from '../progress/progress-line.ts';
-import { progressLog } from '../progress/progress-log.ts';
+import { printableLines } from '../progress/progress-line.ts';
+import { withProgress } from '../progress/with-progress.ts';
 import { openSource, outputOptions, requestOf, selectionOptions, sourceOptions } from '../source-options.ts';
 import { LISTED, listedTable } from '../summary.ts';
 
@@ -81,17 +79,10 @@ export const plan: Command<typeof options> = {
   ],
   async run(values) {
     const chroma = openSource(values);
-    const progress = new Progress();
-    const display = values.quiet ? null : new ProgressDisplay(progress);
     try {
-      const { plan: made, shards } = await makePlan(
-        chroma,
-        'plan',
-        MigrationInput.parse(requestOf(values)),
-        null,
-        progressLog(progress, consoleLog(values)),
+      const { plan: made, shards } = await withProgress(values, (log) =>
+        makePlan(chroma, 'plan', MigrationInput.parse(requestOf(values)), null, log),
       );
-      display?.stop();
       const { instanceClass, storageGib, concurrency, multiAz = false } = values;
       const deployment = {
         ...{ ...DEFAULT_DEPLOYMENT, multiAz },
@@ -108,7 +99,6 @@ export const plan: Command<typeof options> = {
       else process.stdout.write(`${printableLines(planText(made, estimateText(aws, deployment)))}\n`);
       return EXIT.done;
     } finally {
-      display?.stop();
       await chroma.close();
     }
   },
