@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import type pg from 'pg';
 import { buildAll } from '../local/build.ts';
-import { MigrationInput, type ShardItem, type ShardManifest } from '../src/contract.ts';
+import type { ShardItem, ShardManifest } from '../src/contract.ts';
 import { silentLog } from '../src/log.ts';
+import { MigrationInput } from '../src/migration-input.ts';
 import { makePlan } from '../src/plan/make-plan.ts';
 import { requirePlan } from '../src/plan/plan-file.ts';
 import { collectionSchema } from '../src/postgres/collection-schema.ts';

@@ -1,8 +1,9 @@
 /** Files of JSON lines, read once and cut into the shards of a run, with the progress of it. */
-import { MigrationInput, type MigrationRequest, type Plan } from '../src/contract.ts';
+import type { Plan } from '../src/contract.ts';
 import type { ExportManifest } from '../src/files/export-manifest.ts';
 import { readFiles } from '../src/files/read-files.ts';
 import type { Log } from '../src/log.ts';
+import { MigrationInput, type MigrationRequest } from '../src/migration-input.ts';
 import type { ShardStore } from '../src/store/store.ts';
 import { oneOf, text } from './command-line/values.ts';
 import { type FilePlace, filesOf, nameOf } from './file-places.ts';

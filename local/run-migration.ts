@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { MigrationRequest, WriteReportInput } from '../src/contract.ts';
+import type { WriteReportInput } from '../src/contract.ts';
 import type { Log } from '../src/log.ts';
+import type { MigrationRequest } from '../src/migration-input.ts';
 import type { RunReport } from '../src/report/report.ts';
 import { collectReport, type ReportContext, writeReport } from '../src/report/write-report.ts';
 import { keys } from '../src/store/keys.ts';

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { ChromaSource } from '../src/chroma/chroma-source.ts';
 import { isServer, type RecordSource } from '../src/chroma/record-source.ts';
-import { LAYOUTS, type MigrationRequest, REJECT_POLICIES } from '../src/contract.ts';
+import { LAYOUTS, REJECT_POLICIES } from '../src/contract.ts';
 import { FilesSource } from '../src/files/files-source.ts';
+import type { MigrationRequest } from '../src/migration-input.ts';
 import { type Database, openDatabase } from '../src/postgres/database.ts';
 import type { Values } from './command-line/options.ts';
 import {

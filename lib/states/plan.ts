@@ -1,6 +1,7 @@
 import type { Chain } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { MigrationRequest, PlanStepInput, RunPointer } from '../../src/contract.ts';
+import type { PlanStepInput, RunPointer } from '../../src/contract.ts';
+import type { MigrationRequest } from '../../src/migration-input.ts';
 import type { MigrationConfig } from '../config.ts';
 import { type Expression, invokeStep, RESULT } from './invoke-step.ts';
 import { FIRST_CONTACT_RETRIES } from './retries.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { MigrationRequest } from '../../src/contract.ts';
+import type { MigrationRequest } from '../../src/migration-input.ts';
 import { newRunName } from '../run-name.ts';
 import { ExecutionExists } from './errors.ts';
 import type { Executions } from './executions.ts';

@@ -1,7 +1,8 @@
 /** Kinds of values that options take. Each parser's error completes the sentence "--option …". */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RUN_NAME, SparseColumnRequest } from '../../src/contract.ts';
+import { RUN_NAME } from '../../src/contract.ts';
+import { SparseColumnRequest } from '../../src/migration-input.ts';
 import { schemaNameProblem } from '../../src/plan/schema-name.ts';
 import { S3_PLACE } from '../../src/store/open-store.ts';
 import { SSL_MODES } from '../config-file/fields.ts';

@@ -1,4 +1,4 @@
-import { MigrationInput } from '../../src/contract.ts';
+import { MigrationInput } from '../../src/migration-input.ts';
 import { childrenOf, DEFAULT_DEPLOYMENT, estimateRun, PRICES, type Prices } from '../../src/plan/cost.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { planDdl } from '../../src/postgres/collection-schema.ts';

@@ -1,7 +1,8 @@
 /** What each command prints with `--json`, as a schema: published, and held against real output by a test. */
 import { z } from 'zod';
 import type { Benchmark, LatencyFigures, ThroughputFigures } from '../../src/benchmark/benchmark.ts';
-import { LAYOUTS, MigrationInput, SPACES } from '../../src/contract.ts';
+import { LAYOUTS, SPACES } from '../../src/contract.ts';
+import { MigrationInput } from '../../src/migration-input.ts';
 import type { Estimate } from '../../src/plan/cost.ts';
 import type { RolledBack } from '../../src/publish/rollback.ts';
 import type { AsItWas } from '../../src/verify/source-as-it-was.ts';

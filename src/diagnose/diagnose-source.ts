@@ -1,5 +1,5 @@
 import type { RecordSource } from '../chroma/record-source.ts';
-import { MigrationInput } from '../contract.ts';
+import { MigrationInput } from '../migration-input.ts';
 import { selectCollections } from '../plan/select-collections.ts';
 import type { Finding } from './diagnose-database.ts';
 

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
-import type { CollectionPlan, MigrationInput, Plan } from '../contract.ts';
+import type { CollectionPlan, Plan } from '../contract.ts';
 import { InvalidInput, SourceChanged } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
+import type { MigrationInput } from '../migration-input.ts';
 import { schemaNames } from '../plan/schema-name.ts';
 import { sparseColumns } from '../plan/sparse-columns.ts';
 import { storePlan } from '../plan/store-plan.ts';

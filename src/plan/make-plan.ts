@@ -1,8 +1,9 @@
 import pMap from 'p-map';
 import type { RecordSource } from '../chroma/record-source.ts';
-import type { CollectionPlan, MigrationInput, Plan, ShardItem } from '../contract.ts';
+import type { CollectionPlan, Plan, ShardItem } from '../contract.ts';
 import { DimensionTooLarge } from '../errors.ts';
 import { type Log, reportProgress, silentLog } from '../log.ts';
+import type { MigrationInput } from '../migration-input.ts';
 import { hashOfLists, type Ids, ShardIdsWriter } from '../shard/shard-ids.ts';
 import { Ticker } from '../shard/ticker.ts';
 import type { ShardStore } from '../store/store.ts';

@@ -1,7 +1,7 @@
 import type { ChromaCollection } from '../chroma/chroma-source.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
-import type { MigrationInput } from '../contract.ts';
 import { CollectionNotFound, InvalidInput } from '../errors.ts';
+import type { MigrationInput } from '../migration-input.ts';
 import { schemaNameProblem, schemaNames } from './schema-name.ts';
 
 export interface SelectedCollection {

@@ -1,5 +1,6 @@
-import type { CollectionPlan, MigrationInput, SparseColumn } from '../contract.ts';
+import type { CollectionPlan, SparseColumn } from '../contract.ts';
 import { InvalidInput } from '../errors.ts';
+import type { MigrationInput } from '../migration-input.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { safeName } from './schema-name.ts';
 

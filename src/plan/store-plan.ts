@@ -1,16 +1,9 @@
 import pMap from 'p-map';
 import type { RecordSource } from '../chroma/record-source.ts';
-import {
-  MigrationInput,
-  type MigrationRequest,
-  type Plan,
-  type PlanStepInput,
-  type PlanStepOutput,
-  RUN_NAME,
-  type ShardItem,
-} from '../contract.ts';
+import { type Plan, type PlanStepInput, type PlanStepOutput, RUN_NAME, type ShardItem } from '../contract.ts';
 import { InvalidInput } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { MigrationInput, type MigrationRequest } from '../migration-input.ts';
 import { sealed, textHash } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';

@@ -1,4 +1,5 @@
-import type { CollectionPlan, MigrationInput, RejectReason, ShardContent } from '../contract.ts';
+import type { CollectionPlan, RejectReason, ShardContent } from '../contract.ts';
+import type { MigrationInput } from '../migration-input.ts';
 import type { ChangedIds, SourceChanges } from '../verify/source-changes.ts';
 import type { Verification } from '../verify/verification.ts';
 

@@ -1,14 +1,9 @@
 import pMap from 'p-map';
-import {
-  type CollectionPlan,
-  MigrationInput,
-  type Plan,
-  type WriteReportInput,
-  type WriteReportOutput,
-} from '../contract.ts';
+import type { CollectionPlan, Plan, WriteReportInput, WriteReportOutput } from '../contract.ts';
 import { type Delta, readDelta } from '../delta/differences.ts';
 import { MigrationError, StoreRefused, VerificationFailed } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { MigrationInput } from '../migration-input.ts';
 import { readPlan } from '../plan/plan-file.ts';
 import { collectionSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';

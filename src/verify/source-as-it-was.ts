@@ -1,5 +1,5 @@
 import type { RecordSource } from '../chroma/record-source.ts';
-import { MigrationInput } from '../contract.ts';
+import { MigrationInput } from '../migration-input.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { collectionChecksum } from '../postgres/digest.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';

@@ -12,8 +12,8 @@ import {
   LAMBDA_SERVICE_ERRORS,
   RDS_ERRORS,
 } from '../../lib/states/retries.ts';
-import { MigrationInput } from '../../src/contract.ts';
 import * as errors from '../../src/errors.ts';
+import { MigrationInput } from '../../src/migration-input.ts';
 import { ALTERNATIVES, type Alternative, alternative } from './alternatives.ts';
 import {
   type Definition,

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import jsonata from 'jsonata';
-import { MigrationInput, type PlanStepOutput, type ShardItem } from '../../src/contract.ts';
+import type { PlanStepOutput, ShardItem } from '../../src/contract.ts';
 import { waitSeconds } from '../../src/index-build/wait.ts';
+import { MigrationInput } from '../../src/migration-input.ts';
 import { cutShards } from '../../src/plan/cut-shards.ts';
 import { samplePlan } from '../tune/sample-plan.ts';
 import { ALTERNATIVES, alternative } from './alternatives.ts';

@@ -1,7 +1,7 @@
 /** Collections of every shape that a server has: names, tenants and databases, no records yet, the most dimensions. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { MigrationRequest } from '../../src/contract.ts';
+import type { MigrationRequest } from '../../src/migration-input.ts';
 import type { RunReport } from '../../src/report/report.ts';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { addRecords, collectionId, createCollection, type Place, sendText } from '../fixtures/chroma-api.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sparseColumns as option } from '../../local/command-line/values.ts';
-import { MigrationInput } from '../../src/contract.ts';
 import { InvalidInput } from '../../src/errors.ts';
+import { MigrationInput } from '../../src/migration-input.ts';
 import { sparseColumns } from '../../src/plan/sparse-columns.ts';
 
 const columns = (asked: string, layout: MigrationInput['layout'] = 'guide') =>

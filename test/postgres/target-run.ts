@@ -1,7 +1,8 @@
 import pg from 'pg';
-import { type CollectionPlan, MigrationInput, type MigrationRequest, type Plan } from '../../src/contract.ts';
+import type { CollectionPlan, Plan } from '../../src/contract.ts';
 import { startIndexBuild } from '../../src/index-build/start-index-build.ts';
 import { silentLog } from '../../src/log.ts';
+import { MigrationInput, type MigrationRequest } from '../../src/migration-input.ts';
 import { incomingSchema } from '../../src/postgres/collection-schema.ts';
 import { type Database, openDatabase } from '../../src/postgres/database.ts';
 import { endRun, recordVerified } from '../../src/postgres/ledger.ts';

@@ -1,5 +1,5 @@
 /** Reports of runs, as different as they may come. */
-import { MigrationInput } from '../../src/contract.ts';
+import { MigrationInput } from '../../src/migration-input.ts';
 import type { RunReport } from '../../src/report/report.ts';
 import { moment, sampleCollection, samplePlan, sampleShards } from './sample-parts.ts';
 

@@ -1,4 +1,5 @@
-import { MigrationInput, type MigrationRequest, type Plan } from '../../src/contract.ts';
+import type { Plan } from '../../src/contract.ts';
+import { MigrationInput, type MigrationRequest } from '../../src/migration-input.ts';
 
 /** A run of one collection with Chroma's own settings. */
 export const samplePlan = (run: string, options: MigrationRequest = {}): Plan => ({
