@@ -32,7 +32,10 @@ function textsOf(collection: Buffer): Map<string, string> {
     if (!Object.hasOwn(TEXTS, key)) return scanner.skip();
     const spans = { starts: [] as number[], ends: [] as number[] };
     scanner.span(spans);
-    texts.set(key, collection.toString('utf8', spans.starts[0], spans.ends[0]));
+    const [[start = -1], [end]] = [spans.starts, spans.ends];
+    // A null has no text; of two members of one name the last one counts.
+    if (start < 0) texts.delete(key);
+    else texts.set(key, collection.toString('utf8', start, end));
   });
   return texts;
 }

@@ -49,6 +49,15 @@ test("a collection's own words are read as they are, and kept as a text where Ja
     assert.equal(listed(bent), bent);
 });
 
+test('a member that is null has no text, whatever else Chroma says of the collection', () => {
+  const escaped = String.raw`{"path":"C:\\models"}`;
+  const answer = `[{"id":"${ID}","name":"docs","configuration_json":${escaped},"metadata":null}]`;
+  const [collection] = listedCollections(Buffer.from(answer)) as [Record<string, unknown>];
+  assert.equal(collection.metadata, null);
+  assert.equal('metadataText' in collection, false, String(collection.metadataText));
+  assert.equal(collection.configurationText, escaped);
+});
+
 test('no collection and no database is left out by a server that lists fewer at a time than it is asked for', async () => {
   for (const [atATime, knowsOffsets] of [
     [100, true],
