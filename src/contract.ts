@@ -166,9 +166,12 @@ export interface StoredObject {
   crc32: string;
 }
 
+/** An object as a manifest has it: one of version 1, of which exports and runs are still imported, has its SHA-256 (hex). */
+export type ShardObject = StoredObject | (Omit<StoredObject, 'crc32'> & { sha256: string });
+
 /** `runs/<run>/shards/<schema>/<number>/manifest.json`: written last, so it means that the shard is whole. */
 export interface ShardManifest {
-  version: 2;
+  version: 1 | 2;
   run: string;
   schema: string;
   number: number;
@@ -190,17 +193,17 @@ export interface ShardManifest {
   checksum: string;
   objects: {
     /** format pgcopy: two tables, or one */
-    documents?: StoredObject;
-    embeddings?: StoredObject;
-    rows?: StoredObject;
+    documents?: ShardObject;
+    embeddings?: ShardObject;
+    rows?: ShardObject;
     /** format jsonl */
-    records?: StoredObject;
+    records?: ShardObject;
     /** 24 bytes a record: id (16), digest (8, big-endian). */
-    digests: StoredObject;
+    digests: ShardObject;
     /** Absent if nothing was rejected. */
-    rejects?: StoredObject;
+    rejects?: ShardObject;
     /** JSON text of an id a line; absent if nothing vanished. */
-    vanished?: StoredObject;
+    vanished?: ShardObject;
   };
   startedAt: string;
   finishedAt: string;

@@ -1,15 +1,10 @@
 /** What lies beside exported files and says what they hold. Files without it can be imported too. */
-import type { CollectionPlan, ShardFormat } from '../contract.ts';
+import type { CollectionPlan, ShardFormat, ShardObject } from '../contract.ts';
 import { InvalidInput } from '../errors.ts';
 import type { ShardStore } from '../store/store.ts';
 
-export interface ExportedFile {
-  key: string;
-  records: number;
-  bytes: number;
-  /** CRC-32 in hex, as `crc32 FILE` prints it. */
-  crc32: string;
-}
+/** Its CRC-32 is what `crc32 FILE` prints. */
+export type ExportedFile = ShardObject & { records: number };
 
 export interface ExportedCollection {
   plan: CollectionPlan;

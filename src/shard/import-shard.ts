@@ -1,14 +1,9 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import type {
-  ImportShardInput,
-  ImportShardOutput,
-  Reject,
-  ShardManifest,
-  StoredObject,
-} from '../contract.ts';
+import type { ImportShardInput, ImportShardOutput, Reject, ShardManifest, ShardObject } from '../contract.ts';
 import { digestRows } from '../copy/digest-rows.ts';
 import { TABLE_ROWS, type TableRows } from '../copy/table-rows.ts';
 import { ShardCorrupt, ShardNotExported, StoreUnavailable, TargetUnavailable } from '../errors.ts';
@@ -177,14 +172,14 @@ async function loadDigests(client: pg.Client, store: ShardStore, manifest: Shard
  */
 async function checkedBody(
   store: ShardStore,
-  object: StoredObject,
+  object: ShardObject,
   onBytes: (bytes: number) => void,
 ): Promise<AsyncIterable<Buffer>> {
   const body = await store.readPieces(object.key).catch((error) => {
     throw error instanceof ObjectMissing ? corrupt(store, object.key, 'is missing', error) : error;
   });
   return (async function* () {
-    const checksum = new Crc32();
+    const { checksum, expected } = checksumOf(object);
     let bytes = 0;
     try {
       for await (const piece of body) {
@@ -196,7 +191,7 @@ async function checkedBody(
     } catch (error) {
       throw error instanceof ObjectDamaged ? corrupt(store, object.key, 'is damaged', error) : error;
     }
-    if (bytes !== object.bytes || checksum.hex() !== object.crc32)
+    if (bytes !== object.bytes || checksum.hex() !== expected)
       throw corrupt(store, object.key, 'is not what was exported');
   })();
 }
@@ -205,11 +200,19 @@ async function loadRejects(
   client: pg.Client,
   store: ShardStore,
   { run, schema, number }: ShardManifest,
-  object: StoredObject,
+  object: ShardObject,
 ): Promise<void> {
   const pieces = await checkedBody(store, object, () => undefined);
   for await (const block of wholeLines(pieces))
     await insertRejects(client, { run, schema, number }, rejectsIn(store, object, block));
+}
+
+/** What is taken of an object's bytes, and what it must come to. */
+function checksumOf(object: ShardObject) {
+  if ('crc32' in object) return { checksum: new Crc32(), expected: object.crc32 };
+  const hash = createHash('sha256');
+  const checksum = { update: (piece: Buffer) => void hash.update(piece), hex: () => hash.digest('hex') };
+  return { checksum, expected: object.sha256 };
 }
 
 /** Whether a second look finds the objects as the manifest has them. */
@@ -225,12 +228,12 @@ async function isWhole(store: ShardStore, manifest: ShardManifest): Promise<bool
 }
 
 /** Records that the exporter rejected. @throws ShardCorrupt */
-export async function* readRejects(store: ShardStore, object: StoredObject): AsyncGenerator<Reject> {
+export async function* readRejects(store: ShardStore, object: ShardObject): AsyncGenerator<Reject> {
   const pieces = await checkedBody(store, object, () => undefined);
   for await (const block of wholeLines(pieces)) yield* rejectsIn(store, object, block);
 }
 
-function rejectsIn(store: ShardStore, { key }: StoredObject, lines: Buffer): Reject[] {
+function rejectsIn(store: ShardStore, { key }: ShardObject, lines: Buffer): Reject[] {
   try {
     return lines
       .toString('utf8')
@@ -246,7 +249,7 @@ function rejectsIn(store: ShardStore, { key }: StoredObject, lines: Buffer): Rej
 const isDataError = (error: unknown) => /^22/.test((error as pg.DatabaseError)?.code ?? '');
 
 const totalBytes = ({ objects }: ShardManifest) =>
-  Object.values(objects).reduce((sum, object: StoredObject) => sum + object.bytes, 0);
+  Object.values(objects).reduce((sum, object: ShardObject) => sum + object.bytes, 0);
 
 /** Objects that are whole, of which the manifest does not say what they hold. */
 class Miscounted extends ShardCorrupt {}

@@ -1,5 +1,5 @@
 import type { ShardManifest } from '../contract.ts';
-import { MigrationError, ShardCorrupt } from '../errors.ts';
+import { MigrationError, ShardCorrupt, StoreRefused } from '../errors.ts';
 import { unsealed } from '../store/json.ts';
 import { ObjectDamaged, type ShardStore } from '../store/store.ts';
 
@@ -28,7 +28,12 @@ async function look(store: ShardStore, key: string): Promise<ShardManifest | nul
   const text = await store.readText(key);
   if (text === null) return null;
   const manifest = unsealed<ShardManifest>(text);
-  if (manifest.version !== 2) throw new TypeError(`version ${manifest.version}`);
+  // Nothing is wrong with it, and it may be the only one that there is of an export.
+  if (manifest.version > 2)
+    throw new StoreRefused(
+      `The manifest ${store.urlOf(key)} is of version ${manifest.version}, which a later version of this program has written: go on with that one.`,
+    );
+  if (manifest.version !== 1 && manifest.version !== 2) throw new TypeError(`version ${manifest.version}`);
   return manifest;
 }
 

@@ -12,7 +12,7 @@ export interface ShardStore {
   /** The root as a person would write it: `s3://bucket/prefix` or a folder's path. */
   readonly url: string;
   /**
-   * Streams an object in; resolves with its size and SHA-256 once it can be read back.
+   * Streams an object in; resolves with its size and CRC-32 once it can be read back.
    * @param body a piece is done with, and its memory may be used again, when the next is asked for
    */
   write(key: string, body: AsyncIterable<Buffer>, contentType?: string): Promise<StoredObject>;

@@ -180,7 +180,7 @@ describe('a corruptor', { skip: !process.env.DATABASE_URL && 'needs a native ser
       const manifest = JSON.parse(written) as ShardManifest;
       const object = Object.values(manifest.objects).find(({ key }) => path.endsWith(key))!;
       object.bytes = bytes.length;
-      object.crc32 = crc32(bytes).toString(16).padStart(8, '0');
+      Object.assign(object, { crc32: crc32(bytes).toString(16).padStart(8, '0') });
       await writeFile(manifestPath, JSON.stringify(manifest));
     }
     await database.withClient('test', (client) =>
