@@ -16,6 +16,9 @@ export interface StagedShard {
   repeated: number;
 }
 
+/** Of the staged documents: which shard each came with. A person's own column of the live tables hardly has that name. */
+const SHARD = pg.escapeIdentifier('%shard');
+
 /** Loads the files' rows into temporary tables. Of several lines with one id the last one counts. */
 export async function stage(
   client: pg.Client,
@@ -28,9 +31,9 @@ export async function stage(
     await client.query(
       `create temporary table ${table} (like ${live}.${table} including defaults) on commit drop`,
     );
-  await client.query('alter table pg_temp.documents add column shard integer');
+  await client.query(`alter table pg_temp.documents add column ${SHARD} integer`);
   for (const manifest of manifests) {
-    await client.query(`alter table pg_temp.documents alter column shard set default ${manifest.number}`);
+    await client.query(`alter table pg_temp.documents alter column ${SHARD} set default ${manifest.number}`);
     for (const rows of TABLE_ROWS[manifest.layout])
       await loadTable(client, store, manifest, rows, `pg_temp.${rows.object}`, () => undefined);
     reportProgress(log, { phase: 'import', schema, shard: manifest.number, records: manifest.read });
@@ -42,7 +45,7 @@ export async function stage(
     );
   await client.query('analyze pg_temp.documents, pg_temp.embeddings');
   const { rows } = await client.query<{ shard: number; count: number }>(
-    'select shard, count(*) from pg_temp.documents group by shard',
+    `select ${SHARD} as shard, count(*) from pg_temp.documents group by 1`,
   );
   const left = new Map(rows.map(({ shard, count }) => [shard, count]));
   return manifests.map(({ number, written }) => {

@@ -90,6 +90,13 @@ describe('after files were added to live tables', () => {
     assert.deepEqual(written, [...changed, ...added].sort());
   });
 
+  it("a person's own column of the tables stays as it is, whatever it is called", async () => {
+    await target.rows(`alter table docs.documents add column shard text default 'mine'`);
+    const { collections } = await update();
+    assert.deepEqual([collections[0]!.files!.added, collections[0]!.files!.changed], [5, 10]);
+    assert.deepEqual(await target.rows('select distinct shard from docs.documents'), [{ shard: 'mine' }]);
+  });
+
   it('a column of the guide that its metadata does not say is set right, though no digest covers it', async () => {
     await target.rows(`update docs.documents set start_line = 7 where source_id = 'record-30'`);
     const { collections } = await update();

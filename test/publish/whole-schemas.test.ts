@@ -142,6 +142,10 @@ const OF_OTHERS: Record<string, { make: string; is: string }> = {
     make: `comment on schema comment_ is 'of a person'`,
     is: `select obj_description('comment_'::regnamespace, 'pg_namespace') = 'of a person' as there`,
   },
+  publication: {
+    make: 'create publication replicated for tables in schema publication_',
+    is: `select exists (select from pg_publication_namespace where pnnspid = 'publication_'::regnamespace) as there`,
+  },
   defaults: {
     make: 'alter default privileges in schema defaults_ grant select on tables to public',
     is: `select exists (select from pg_default_acl where defaclnamespace = 'defaults_'::regnamespace) as there`,
