@@ -59,18 +59,28 @@ export async function lastChange(client: pg.Client, schema: string): Promise<Las
   return rows[0] ? { ...rows[0], at: rows[0].at.toISOString() } : null;
 }
 
+/** What an import has done to the tables of a schema. */
+interface DoneUpdate {
+  plannedAt: string;
+  /** The tables have not given way to another run's since. */
+  isLive: boolean;
+  account: CertifiedCollection;
+}
+
 /** What an import has done already, by schema. @param only this one; all of the run by default */
 export async function fileUpdates(
   client: pg.Client,
   run: string,
   only: string | null = null,
-): Promise<Map<string, { plannedAt: string; account: CertifiedCollection }>> {
-  const { rows } = await client.query<{ schema: string; at: Date; account: CertifiedCollection }>(
-    `select schema, planned_at as at, account from chroma_migration.file_updates
-      where run = $1 and ($2::text is null or schema = $2)`,
+): Promise<Map<string, DoneUpdate>> {
+  const { rows } = await client.query<Omit<DoneUpdate, 'plannedAt'> & { schema: string; at: Date }>(
+    `select u.schema, u.planned_at as at, p.run is not null as "isLive", u.account
+       from chroma_migration.file_updates u
+       left join chroma_migration.published_schemas p on p.schema = u.schema and p.run = u.tables_of
+      where u.run = $1 and ($2::text is null or u.schema = $2)`,
     [run, only],
   );
-  return new Map(rows.map(({ schema, at, account }) => [schema, { plannedAt: at.toISOString(), account }]));
+  return new Map(rows.map(({ schema, at, ...done }) => [schema, { ...done, plannedAt: at.toISOString() }]));
 }
 
 export interface FileUpdate {

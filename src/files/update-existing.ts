@@ -97,6 +97,11 @@ async function doneBefore(
     throw new InvalidInput(
       `Run "${run}" of this database follows another plan than the store's: pass the --store that it was started with, or another --run.`,
     );
+  const gone = done.find(([, { isLive }]) => !isLive);
+  if (gone)
+    throw new InvalidInput(
+      `Run "${run}" has added its files to the tables that were live in schema "${gone[0]}" then, and another run is live there now: import them again, as a run of another name.`,
+    );
   return new Map(done.map(([schema, { account }]) => [schema, account]));
 }
 

@@ -232,6 +232,15 @@ describe('after files were added to live tables', () => {
     assert.equal((await updateInProcess(places, 'bad', bad)).status, 'succeeded');
   });
 
+  it('a run is not called done where the tables that it added to have given way to others', async () => {
+    await update();
+    await importInProcess(places, 'next', lines(0, RECORDS));
+    const refused = /^Run "update" has added its files to the tables that were live in schema "docs" then/;
+    await assert.rejects(update(), { name: 'InvalidInput', message: refused });
+    await rollback(target.database, 'docs', silentLog);
+    assert.equal((await update()).status, 'succeeded', 'they are live again');
+  });
+
   it('a run that ends before its commit has changed nothing, and goes on', async () => {
     const before = await versions();
     for (const key of [keys.expected, keys.ofFiles, keys.keptIds]) {
