@@ -1,10 +1,11 @@
 import { TooManyAsked } from '../chroma/http.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
 import { scanPage } from '../chroma/scan-page.ts';
+import { CopyBuffer } from '../copy/copy-buffer.ts';
 import { SourceChanged } from '../errors.ts';
 import { PageMemory } from '../shard/page-memory.ts';
 import { PageIds } from '../shard/pages.ts';
-import type { Ids } from '../shard/shard-ids.ts';
+import { addLine, type Ids, ShardIds } from '../shard/shard-ids.ts';
 
 type Address = { tenant: string; database: string; collectionId: string };
 
@@ -31,7 +32,9 @@ export async function* listIds(
   idsAPage = IDS_A_PAGE,
 ): AsyncGenerator<Ids> {
   const memory = new PageMemory();
-  let tail: Buffer[] = [];
+  // Copies in two memories that take turns: the page's own is the next one's.
+  const tails = new CopyBuffer();
+  let tail = new ShardIds(tails.view());
   let listed = 0;
   /** Place behind the last listed id, as far as is known. */
   let next = 0;
@@ -57,7 +60,7 @@ export async function* listIds(
     const ids = new PageIds(page);
     const isWhole = offset === 0 && listed <= tail.length;
     const begin =
-      back === 0 && startsWith(ids, tail.slice(-overlap)) ? overlap : placeBehind(tail, [...ids], isWhole);
+      back === 0 && startsWith(ids, tail, overlap) ? overlap : placeBehind(tail, [...ids], isWhole);
     if (begin === null) {
       if (offset === 0)
         throw new SourceChanged(
@@ -71,11 +74,12 @@ export async function* listIds(
     if (fresh.length === 0) return;
     yield fresh;
     listed += fresh.length;
-    const last = new PageIds(page, Math.max(begin, page.length - TAIL));
-    // Copies: the page's memory is the next one's.
-    tail = [...tail, ...Array.from(last, (id) => Buffer.from(id))].slice(
-      -Math.min(TAIL, Math.ceil(allowed / 2)),
-    );
+    const kept = Math.min(TAIL, Math.ceil(allowed / 2));
+    const last = new PageIds(page, Math.max(begin, page.length - kept));
+    for (let at = Math.max(0, tail.length + last.length - kept); at < tail.length; at++)
+      addLine(tails, tail.at(at));
+    for (const id of last) addLine(tails, id);
+    tail = new ShardIds(tails.swap());
     memory.giveBack(bytes);
     next = offset + ids.length;
     back = 0;
@@ -84,9 +88,12 @@ export async function* listIds(
   }
 }
 
-function startsWith(ids: Ids, beginning: readonly Buffer[]): boolean {
+/** Whether they begin with the last `overlap` of those listed before. */
+function startsWith(ids: Ids, tail: ShardIds, overlap: number): boolean {
   const first = ids[Symbol.iterator]();
-  return beginning.every((id) => first.next().value?.equals(id));
+  for (let at = tail.length - overlap; at < tail.length; at++)
+    if (!first.next().value?.equals(tail.at(at))) return false;
+  return true;
 }
 
 /**
@@ -95,8 +102,8 @@ function startsWith(ids: Ids, beginning: readonly Buffer[]): boolean {
  *
  * @param isWhole `ids` are the collection from its first on, and `tail` is all that was listed
  */
-function placeBehind(tail: readonly Buffer[], ids: readonly Buffer[], isWhole: boolean): number | null {
-  const known = new Set(tail.map((id) => id.toString('latin1')));
+function placeBehind(tail: ShardIds, ids: readonly Buffer[], isWhole: boolean): number | null {
+  const known = new Set(Array.from(tail, (id) => id.toString('latin1')));
   const isKnown = (id: Buffer | undefined) => id !== undefined && known.has(id.toString('latin1'));
   let place = isWhole ? 0 : ids.findIndex(isKnown);
   if (place < 0) return null;

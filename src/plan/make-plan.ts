@@ -94,16 +94,14 @@ async function planCollection(
       `Collection "${name}" has ${dimension} dimensions and pgvector holds at most ${MAX_DIMENSION}: leave it out with --collections.`,
     );
   const place = { run, schema };
+  const size = shardRecords(counted, dimension ?? 1, profile, options.shardBytes);
+  // Once, since memory that doubles leaves as much behind; what was not sampled may be longer.
+  const idBytes = Math.ceil(1.1 * Math.min(size, counted) * (profile.averageIdBytes + 1));
   const cuts =
     dimension === null
       ? []
       : store
-        ? await storeShards(
-            store,
-            place,
-            ids ? [ids] : listIds(chroma, address, counted),
-            shardRecords(counted, dimension, profile, options.shardBytes),
-          )
+        ? await storeShards(store, place, ids ? [ids] : listIds(chroma, address, counted), size, idBytes)
         : cutShards(counted, dimension, profile, options.shardBytes).map((cut) => ({ ...cut, idsHash: '' }));
   const records = cuts.reduce((sum, cut) => sum + cut.records, 0);
   const plan: CollectionPlan = {
@@ -132,15 +130,19 @@ async function planCollection(
   return { collection: plan, shards };
 }
 
-/** Stores the collection's ids, so many a shard: from here on a shard is these records and no others. */
+/**
+ * Stores the collection's ids, so many a shard: from here on a shard is these records and no others.
+ * @param capacity bytes that a shard's ids may take
+ */
 async function storeShards(
   store: ShardStore,
   place: { run: string; schema: string },
   listed: AsyncIterable<Ids> | Ids[],
   size: number,
+  capacity: number,
 ): Promise<ListedCut[]> {
   const cuts: ListedCut[] = [];
-  const waiting = new ShardIdsWriter();
+  const waiting = new ShardIdsWriter(capacity);
   const cut = async () => {
     const number = cuts.length;
     const records = waiting.length;

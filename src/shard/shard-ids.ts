@@ -63,13 +63,24 @@ export class ShardIds implements Ids {
   }
 }
 
+/** Adds an id's JSON text to those that lie there. */
+export function addLine(lines: CopyBuffer, id: Buffer): void {
+  lines.raw(id);
+  lines.raw(LINE_END);
+}
+
 /**
  * Gathers the ids of one shard after the other as the lines that are stored, all in the same memory: a Buffer for each of
  * a hundred thousand takes ten times what they say.
  */
 export class ShardIdsWriter {
-  readonly #lines = new CopyBuffer();
+  readonly #lines: CopyBuffer;
   #length = 0;
+
+  /** @param capacity bytes to make room for; more is made where they are not enough */
+  constructor(capacity?: number) {
+    this.#lines = new CopyBuffer(capacity);
+  }
 
   /** Ids that are not stored yet. */
   get length(): number {
@@ -78,8 +89,7 @@ export class ShardIdsWriter {
 
   /** @param id its JSON text */
   add(id: Buffer): void {
-    this.#lines.raw(id);
-    this.#lines.raw(LINE_END);
+    addLine(this.#lines, id);
     this.#length++;
   }
 
