@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CollectionNotFound, SourceRefused } from '../errors.ts';
 import { ChromaHttp, type ChromaSettings, NotOffered, type Room } from './http.ts';
 import { listedCollections } from './listed-collections.ts';
-import { type Page, scanPage } from './scan-page.ts';
+import { type Page, PageRoom, scanPage } from './scan-page.ts';
 
 /** What the program needs of each answer of Chroma's API; anybody may stand at the address. */
 const Version = z.union([z.string(), z.number()]);
@@ -132,7 +132,7 @@ export class ChromaSource {
     include: readonly Include[],
     capacity = 0,
   ): Promise<Page> {
-    return scanPage(await this.pageBytes(address, selection, include), new Float32Array(capacity));
+    return scanPage(await this.pageBytes(address, selection, include), new PageRoom(capacity));
   }
 
   /**

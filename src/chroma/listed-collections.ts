@@ -1,5 +1,6 @@
 import { canonicalMetadata } from '../copy/jsonb-text.ts';
 import { parseJson } from './http.ts';
+import { Spans } from './scan-page.ts';
 import { Scanner } from './scanner.ts';
 
 /**
@@ -30,7 +31,7 @@ function textsOf(collection: Buffer): Map<string, string> {
   const texts = new Map<string, string>();
   scanner.members((key) => {
     if (!Object.hasOwn(TEXTS, key)) return scanner.skip();
-    const spans = { starts: [] as number[], ends: [] as number[] };
+    const spans = new Spans();
     scanner.span(spans);
     const [[start = -1], [end]] = [spans.starts, spans.ends];
     // A null has no text; of two members of one name the last one counts.

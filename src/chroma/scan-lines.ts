@@ -1,5 +1,5 @@
 import { ShardCorrupt } from '../errors.ts';
-import type { Page, Spans } from './scan-page.ts';
+import { type Page, Spans } from './scan-page.ts';
 import { emptyEmbeddings, Scanner } from './scanner.ts';
 
 /**
@@ -9,7 +9,7 @@ import { emptyEmbeddings, Scanner } from './scanner.ts';
 export function scanLines(bytes: Buffer): Page {
   const scanner = new Scanner(bytes);
   const columns: Record<string, Spans> = {};
-  for (const name of ['id', 'document', 'metadata', 'uri']) columns[name] = { starts: [], ends: [] };
+  for (const name of ['id', 'document', 'metadata', 'uri']) columns[name] = new Spans();
   const embeddings = emptyEmbeddings(new Float32Array(64 * 1024));
   let length = 0;
   try {
@@ -20,8 +20,8 @@ export function scanLines(bytes: Buffer): Page {
         else scanner.skip();
       });
       length++;
-      for (const { starts } of [...Object.values(columns), embeddings.spans])
-        if (starts.length !== length) throw new SyntaxError(`record ${length} lacks a member`);
+      for (const spans of [...Object.values(columns), embeddings.spans])
+        if (spans.length !== length) throw new SyntaxError(`record ${length} lacks a member`);
     }
   } catch (cause) {
     throw new ShardCorrupt('A file of JSON lines cannot be read: export the shard again.', { cause });

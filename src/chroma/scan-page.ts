@@ -8,10 +8,51 @@ import { isUtf8 } from 'node:buffer';
 import { SourceUnavailable } from '../errors.ts';
 import { Scanner } from './scanner.ts';
 
+const NONE = new Int32Array(0);
+/** Of so few, the arrays lie in V8's own heap. */
+const FEWEST = 16;
+
 /** Where values lie in the page's bytes. A start of −1 means null. */
-export interface Spans {
-  starts: number[];
-  ends: number[];
+export class Spans {
+  /** As many as `length` says; what follows is of no meaning. */
+  starts: Int32Array = NONE;
+  ends: Int32Array = NONE;
+  length = 0;
+
+  add(start: number, end: number): void {
+    if (this.length === this.starts.length) {
+      const [starts, ends] = [this.starts, this.ends];
+      this.starts = new Int32Array(Math.max(FEWEST, 2 * this.length));
+      this.ends = new Int32Array(this.starts.length);
+      this.starts.set(starts);
+      this.ends.set(ends);
+    }
+    this.starts[this.length] = start;
+    this.ends[this.length++] = end;
+  }
+
+  clear(): this {
+    this.length = 0;
+    return this;
+  }
+}
+
+/**
+ * What a page is scanned into. The next one may be scanned into the same, when this one is done with: lists that were made
+ * anew for each would outlive a few collections of V8's young generation and fill the old one.
+ */
+export class PageRoom {
+  readonly ids = new Spans();
+  readonly documents = new Spans();
+  readonly uris = new Spans();
+  readonly metadatas = new Spans();
+  readonly embeddings = new Spans();
+  components: Float32Array;
+
+  /** @param components to make room for: records × dimension; more is made where they are not enough */
+  constructor(components = 0) {
+    this.components = new Float32Array(components);
+  }
 }
 
 /** Records of one answer, in Chroma's order. */
@@ -39,16 +80,16 @@ export interface Embeddings {
 }
 
 /**
- * @param room for the components: records × dimension; what is too small is replaced
+ * @param room of a page that is done with
  * @throws SourceUnavailable if the bytes are not what `get` answers; a cut answer looks like this, so it is worth another try
  */
-export function scanPage(bytes: Buffer, room: Float32Array = new Float32Array(0)): Page {
+export function scanPage(bytes: Buffer, room = new PageRoom()): Page {
   if (!isUtf8(bytes)) throw broken('its text is not UTF-8');
   const scanner = new Scanner(bytes);
   const page: Page = {
     bytes,
     length: 0,
-    ids: { starts: [], ends: [] },
+    ids: room.ids.clear(),
     documents: null,
     uris: null,
     metadatas: null,
@@ -59,10 +100,11 @@ export function scanPage(bytes: Buffer, room: Float32Array = new Float32Array(0)
   try {
     scanner.members((key) => {
       hasIds ||= key === 'ids';
-      if (key === 'embeddings') page.embeddings = scanner.isNull() ? null : scanner.matrix(room);
-      else if (key === 'ids') page.ids = scanner.elements();
+      if (key === 'embeddings')
+        page.embeddings = scanner.isNull() ? null : scanner.matrix(room.components, room.embeddings);
+      else if (key === 'ids') page.ids = scanner.elements(room.ids);
       else if (key === 'documents' || key === 'uris' || key === 'metadatas')
-        page[key] = scanner.isNull() ? null : scanner.elements();
+        page[key] = scanner.isNull() ? null : scanner.elements(room[key]);
       else scanner.skip();
     });
     scanner.end();
@@ -71,9 +113,9 @@ export function scanPage(bytes: Buffer, room: Float32Array = new Float32Array(0)
   }
   // An object of something else would pass for a page without records, as if all of them had been deleted.
   if (!hasIds) throw broken('it has no ids');
-  page.length = page.ids.starts.length;
+  page.length = page.ids.length;
   for (const column of [page.documents, page.uris, page.metadatas, page.embeddings?.spans])
-    if (column && column.starts.length !== page.length) throw broken('its columns differ in length');
+    if (column && column.length !== page.length) throw broken('its columns differ in length');
   return page;
 }
 

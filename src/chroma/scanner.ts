@@ -1,5 +1,5 @@
 import { nearestFloat32 } from './float32.ts';
-import type { Embeddings, Spans } from './scan-page.ts';
+import { type Embeddings, Spans } from './scan-page.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -51,9 +51,9 @@ export class Scanner {
     this.#expect(CLOSE_BRACE);
   }
 
-  /** Where the elements of an array lie. */
-  elements(): Spans {
-    const spans: Spans = { starts: [], ends: [] };
+  /** Where the elements of an array lie. @param spans for them; what was in it is gone */
+  elements(spans = new Spans()): Spans {
+    spans.clear();
     this.#expect(OPEN_BRACKET);
     if (this.#take(CLOSE_BRACKET)) return spans;
     do this.span(spans);
@@ -63,8 +63,8 @@ export class Scanner {
   }
 
   /** An array of arrays of numbers, as float32. @param room for them; what is too small is replaced */
-  matrix(room: Float32Array): Embeddings {
-    const result = emptyEmbeddings(room);
+  matrix(room: Float32Array, spans?: Spans): Embeddings {
+    const result = emptyEmbeddings(room, spans);
     this.#expect(OPEN_BRACKET);
     if (this.#take(CLOSE_BRACKET)) return result;
     do this.embedding(result);
@@ -80,13 +80,12 @@ export class Scanner {
     let count = 0;
     if (this.#bytes[start] === LETTER_N) {
       this.skip();
-      result.spans.starts.push(-1);
+      result.spans.add(-1, this.#at);
       result.finite.push(false);
     } else {
       count = this.#row(result, from);
-      result.spans.starts.push(start);
+      result.spans.add(start, this.#at);
     }
-    result.spans.ends.push(this.#at);
     result.offsets.push(from + count);
   }
 
@@ -95,8 +94,7 @@ export class Scanner {
     const start = this.#space();
     const isNull = this.#bytes[start] === LETTER_N;
     this.skip();
-    spans.starts.push(isNull ? -1 : start);
-    spans.ends.push(this.#at);
+    spans.add(isNull ? -1 : start, this.#at);
   }
 
   /** The byte with which the next value begins. */
@@ -296,8 +294,8 @@ function fourDigits(digits: number): number {
   return (pairs & 0xff) * 100 + (pairs >>> 16);
 }
 
-export const emptyEmbeddings = (room: Float32Array): Embeddings => ({
-  spans: { starts: [], ends: [] },
+export const emptyEmbeddings = (room: Float32Array, spans = new Spans()): Embeddings => ({
+  spans: spans.clear(),
   components: room,
   offsets: [0],
   finite: [],

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Spans } from '../chroma/scan-page.ts';
+import { Spans } from '../chroma/scan-page.ts';
 import { emptyEmbeddings, Scanner } from '../chroma/scanner.ts';
 
 /** A line as this program writes it: `{"id":…,"document":…,"metadata":…,"uri":…,"embedding":…}` and a line feed. */
@@ -108,13 +108,14 @@ function readMembers(
   const room = emptyEmbeddings(new Float32Array(0));
   scanner.members((key) => {
     const part = Object.hasOwn(names, key) ? names[key] : undefined;
-    const spans: Spans = { starts: [], ends: [] };
+    const spans = new Spans();
     const isVector = part === 'embedding' && scanner.nextByte() === BRACKET;
     // The scanner steps over a vector twenty times faster than over any other list.
     if (isVector) scanner.embedding(room);
     else scanner.span(spans);
     const from = isVector ? room.spans : spans;
-    const span = { start: from.starts.at(-1)!, end: from.ends.at(-1)! };
+    const last = from.length - 1;
+    const span = { start: from.starts[last]!, end: from.ends[last]! };
     if (span.start < 0) return;
     if (part !== undefined && !parts.has(part)) parts.set(part, span);
     else others.push({ key, span });

@@ -1,6 +1,6 @@
 import { ALL_PARTS } from '../chroma/chroma-source.ts';
 import type { RecordSource } from '../chroma/record-source.ts';
-import { type Page, scanPage } from '../chroma/scan-page.ts';
+import { type Page, PageRoom, scanPage } from '../chroma/scan-page.ts';
 import type { ShardItem } from '../contract.ts';
 import { idAt } from '../shard/pages.ts';
 
@@ -23,7 +23,7 @@ export async function* selectedPages(
     for (let start = 0; start < ids.length; start += collection.pageSize) {
       const some = ids.slice(start, start + collection.pageSize);
       const bytes = await chroma.pageBytes(collection, { ids: some }, ALL_PARTS);
-      yield scanPage(bytes, new Float32Array(some.length * collection.dimension));
+      yield scanPage(bytes, new PageRoom(some.length * collection.dimension));
     }
     offset += ids.length;
     if (ids.length < range.limit) return;

@@ -71,7 +71,7 @@ export class ShardCutter {
     if (page.length === 0) return;
     if (this.#head.dimension === null) {
       const { offsets, spans } = page.embeddings!;
-      const first = spans.starts.findIndex((start) => start >= 0);
+      const first = spans.starts.subarray(0, spans.length).findIndex((start) => start >= 0);
       if (first >= 0) {
         this.#head = { ...this.#head, dimension: offsets[first + 1]! - offsets[first]! };
         // So far nothing but rejects can have been written, and its encoder knows no dimension.

@@ -56,7 +56,7 @@ export async function* listIds(
         return null;
       });
     if (!bytes) continue;
-    const page = scanPage(bytes);
+    const page = scanPage(bytes, memory.room());
     const ids = new PageIds(page);
     const isWhole = offset === 0 && listed <= tail.length;
     const begin =

@@ -100,5 +100,9 @@ const TYPES: Record<string, string> = {
   ...{ '"': 'string', '[': 'array', '{': 'object', n: 'object', t: 'boolean', f: 'boolean' },
 };
 
-const length = (spans: Spans | null): number =>
-  spans?.starts.reduce((sum, start, index) => sum + (start < 0 ? 0 : spans.ends[index]! - start), 0) ?? 0;
+function length(spans: Spans | null): number {
+  let sum = 0;
+  for (let index = 0; index < (spans?.length ?? 0); index++)
+    if (spans!.starts[index]! >= 0) sum += spans!.ends[index]! - spans!.starts[index]!;
+  return sum;
+}

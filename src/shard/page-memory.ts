@@ -1,3 +1,5 @@
+import { PageRoom } from '../chroma/scan-page.ts';
+
 /** Room for pages that are a little larger than the one that it was made for. */
 const MARGIN = 1.1;
 
@@ -7,7 +9,7 @@ const MARGIN = 1.1;
  */
 export class PageMemory {
   readonly #free: Buffer[] = [];
-  #components = new Float32Array(0);
+  readonly #room = new PageRoom();
 
   /** At least `bytes` bytes, with whatever was in them. */
   readonly take = (bytes: number): Buffer => {
@@ -22,9 +24,9 @@ export class PageMemory {
     this.#free.push(Buffer.from(bytes.buffer));
   }
 
-  /** Room for the components of one page at a time. */
-  components(count: number): Float32Array {
-    if (this.#components.length < count) this.#components = new Float32Array(count);
-    return this.#components;
+  /** Room for one page at a time. @param components of its records together */
+  room(components = 0): PageRoom {
+    if (this.#room.components.length < components) this.#room.components = new Float32Array(components);
+    return this.#room;
   }
 }

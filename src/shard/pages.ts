@@ -82,7 +82,7 @@ export async function* pagesInOrder(
       if (!first) return;
       for await (const { bytes, fault } of reader.inPieces(first.range, first.answer)) {
         await nextRequestSent();
-        const page = scanPage(bytes, memory.components(shard.pageSize * shard.dimension));
+        const page = scanPage(bytes, memory.room(shard.pageSize * shard.dimension));
         page.fault = fault;
         yield page;
         memory.giveBack(bytes);

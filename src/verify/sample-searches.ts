@@ -93,7 +93,7 @@ async function vectorHashes(
         throw error;
       });
     if (!bytes) continue;
-    const page = scanPage(bytes, memory.components(VECTORS_A_PAGE * (collection.dimension ?? 0)));
+    const page = scanPage(bytes, memory.room(VECTORS_A_PAGE * (collection.dimension ?? 0)));
     for (let index = 0; page.embeddings && index < page.length; index++) {
       const { components, offsets } = page.embeddings;
       vector.clear();

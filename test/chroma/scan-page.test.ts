@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { scanPage } from '../../src/chroma/scan-page.ts';
+import { PageRoom, type Spans, scanPage } from '../../src/chroma/scan-page.ts';
 import { SourceUnavailable } from '../../src/errors.ts';
 
 const float32 = fc.float({ noNaN: true, noDefaultInfinity: true });
@@ -33,17 +33,16 @@ const bodyOf = (
     }).replaceAll(',', `${gap},${gap}`),
   );
 
-const valueAt = (bytes: Buffer, spans: { starts: number[]; ends: number[] }, index: number) =>
-  spans.starts[index]! < 0
-    ? null
-    : JSON.parse(bytes.toString('utf8', spans.starts[index], spans.ends[index]));
+const valueAt = (bytes: Buffer, { starts, ends }: Spans, index: number) =>
+  starts[index]! < 0 ? null : JSON.parse(bytes.toString('utf8', starts[index], ends[index]));
 
 describe('a page of Chroma', () => {
-  it('is read as JSON.parse reads it', () => {
+  it('is read as JSON.parse reads it, whatever was read into the same room before', () => {
+    const room = new PageRoom();
     fc.assert(
       fc.property(dimensioned, (records) => {
         const body = bodyOf(records);
-        const page = scanPage(body);
+        const page = scanPage(body, room);
         const parsed = JSON.parse(body.toString());
         assert.equal(page.length, records.length);
         for (let index = 0; index < page.length; index++) {
