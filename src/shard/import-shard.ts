@@ -67,11 +67,11 @@ export async function importShard(
 
 /** The objects are whole, but did not arrive so: in Postgres, if it is what refused them, or here. */
 function bentOnTheWay(manifest: string, cause: ShardCorrupt): StoreUnavailable | TargetUnavailable {
-  const [Unavailable, line] = isDataError(cause.cause)
-    ? [TargetUnavailable, 'to Postgres and to the store']
-    : [StoreUnavailable, 'to the store'];
+  const [Unavailable, remedy] = isDataError(cause.cause)
+    ? [TargetUnavailable, 'check the line to Postgres, or start a new run, which exports it anew']
+    : [StoreUnavailable, 'check the line to the store'];
   return new Unavailable(
-    `The objects of the store's ${manifest} lie there as they were exported, but did not arrive so: run again, and check the line ${line} if it stays so.`,
+    `The objects of the store's ${manifest} lie there as they were exported, but did not arrive so: run again, and if it stays so, ${remedy}.`,
     { cause },
   );
 }
