@@ -68,7 +68,10 @@ export async function importShard(
 /** The objects are whole, but did not arrive so: in Postgres, if it is what refused them, or here. */
 function bentOnTheWay(manifest: string, cause: ShardCorrupt): StoreUnavailable | TargetUnavailable {
   const [Unavailable, remedy] = isDataError(cause.cause)
-    ? [TargetUnavailable, 'check the line to Postgres, or start a new run, which exports it anew']
+    ? [
+        TargetUnavailable,
+        'check the lines to Postgres and to the store, or start a new run, which exports it anew',
+      ]
     : [StoreUnavailable, 'check the line to the store'];
   return new Unavailable(
     `The objects of the store's ${manifest} lie there as they were exported, but did not arrive so: run again, and if it stays so, ${remedy}.`,
