@@ -13,7 +13,7 @@ import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const RECORDS = 6_000;
 /** Fewer than the ten of Chroma Cloud, so that a few shards meet the limit. */
-const READS_AT_ONCE = 3;
+const READS_AT_ONCE = 2;
 
 describe('a server with the limits of Chroma Cloud', () => {
   let chroma: TestChroma;
