@@ -61,11 +61,12 @@ ${sections.join('\n')}`;
 
 function summary(results: readonly Result[]): string {
   const figures = results.flatMap((result) => result.figures.filter(({ headline }) => headline));
-  const { machine } = results[0]!;
+  const machines = [...new Set(results.map(({ machine }) => machine))];
+  const where = machines.length === 1 ? machines[0] : 'the machines that stand beside them';
   const dates = results.map(({ date }) => date).sort();
   const when = [...new Set([dates[0], dates.at(-1)])].join(' to ');
   return `${table(figures)}
 
-Measured ${when} with \`npm run bench\` on ${machine}; [all figures, how, and what was missed](bench/RESULTS.md).
+Measured ${when} with \`npm run bench\` on ${where}; [all figures, how, and what was missed](bench/RESULTS.md).
 `;
 }
