@@ -45,6 +45,10 @@ const MEASURES: Record<Space, Measure> = {
   },
 };
 
+/** Postgres inlines no function whose argument is a subquery, and then does not know how many rows are asked for. */
+const STORED =
+  "For a stored record's neighbours join it laterally to the record; a subquery as its argument may read all rows.";
+
 /** How the functions' queries are written down, and what their parameters are called there. */
 interface Form {
   parameters: string;
@@ -107,8 +111,10 @@ export function searchFunctions(
   const { sourceId, content, uri, metadata } = layout.record;
   const told = {
     schema,
-    nearest_comment: pg.escapeLiteral(`Nearest records first; distance: ${words.distance}.`),
-    similar_comment: pg.escapeLiteral(`Most similar records first; similarity: ${words.similarity}.`),
+    nearest_comment: pg.escapeLiteral(`Nearest records first; distance: ${words.distance}. ${STORED}`),
+    similar_comment: pg.escapeLiteral(
+      `Most similar records first; similarity: ${words.similarity}. ${STORED}`,
+    ),
   };
   const values = {
     ...{ schema, parameters: form.parameters, least: form.least, begin: form.begin },

@@ -41,8 +41,9 @@ const planText = async (client: pg.Client, query: string) =>
     .join('\n');
 
 /**
- * The plans of both search functions with the query as a literal, and as the parameter of a statement that was
- * executed often enough for the server to have settled on a plan (after five, PostgreSQL: "PREPARE").
+ * The plans of both search functions with the query as a literal, as the parameter of a statement that was executed
+ * often enough for the server to have settled on a plan (after five, PostgreSQL: "PREPARE"), and as a column of a record
+ * to which they are joined.
  */
 async function searchPlans(schema: string): Promise<Record<string, string>> {
   return target.database.withClient('test', async (client) => {
@@ -60,6 +61,10 @@ async function searchPlans(schema: string): Promise<Record<string, string>> {
       await client.query(`prepare ${name} (vector, integer) as select * from ${schema}.${name}($1, $2)`);
       for (let n = 0; n < 10; n++) await client.query(`execute ${name} ('${query}', 10)`);
       plans[`${name} by parameter`] = await planText(client, `explain execute ${name} ('${query}', 10)`);
+      plans[`${name} by a stored record`] = await planText(
+        client,
+        `explain select s.* from ${schema}.embeddings e, ${schema}.${name}(e.embedding, 10) s where e.id = md5('7')::uuid`,
+      );
     }
     return plans;
   });
@@ -92,13 +97,35 @@ async function recallAt10(schema: string, operator: string): Promise<number> {
   });
 }
 
+/**
+ * Share of forty records that a search for their own vectors names first, at distance 0; what else it finds follows
+ * by distance. An approximate index of random vectors may miss one: which, differs from build to build.
+ */
+async function foundThemselves(schema: string): Promise<number> {
+  const asked = Array.from({ length: 40 }, (_, n) => n * 50 + 7);
+  let themselves = 0;
+  for (const n of asked) {
+    const nearest = await target.rows<{ source_id: string; distance: number }>(
+      `select s.source_id, s.distance from ${schema}.embeddings e, ${schema}.search_nearest(e.embedding, 5) s
+        where e.id = md5('${n}')::uuid`,
+    );
+    const distances = nearest.map(({ distance }) => distance);
+    assert.deepEqual(
+      distances,
+      [...distances].sort((a, b) => a - b),
+    );
+    if (nearest[0]?.source_id === `record ${n}` && Math.abs(nearest[0].distance) < 1e-6) themselves += 1;
+  }
+  return themselves / asked.length;
+}
+
 for (const { name, dimension, space, method, recall } of [
   { name: 'vector_l2', dimension: 32, space: 'l2', method: 'hnsw', recall: 0.95 },
   { name: 'vector_cosine', dimension: 32, space: 'cosine', method: 'hnsw', recall: 0.95 },
   { name: 'vector_ip', dimension: 32, space: 'ip', method: 'hnsw', recall: 0.8 },
   { name: 'vector_ivfflat', dimension: 32, space: 'cosine', method: 'ivfflat', recall: 0.95 },
 ] satisfies { name: string; dimension: number; space: Space; method: 'hnsw' | 'ivfflat'; recall: number }[])
-  test(`${name}: both searches use the index, for a literal and for a parameter`, async () => {
+  test(`${name}: both searches use the index, for a literal, a parameter and a stored record`, async () => {
     const { schema } = await indexed({ schema: name, dimension, space, indexMethod: method });
     for (const [how, plan] of Object.entries(await searchPlans(schema)))
       assert.ok(plan.includes('Index Scan using idx_embeddings_vector'), `${how}:\n${plan}`);
@@ -107,16 +134,17 @@ for (const { name, dimension, space, method, recall } of [
     assert.ok(found >= recall, `recall@10 ${found}`);
   });
 
-for (const { name, dimension, type, rows, space } of [
-  { name: 'most_vector', dimension: 2000, type: 'vector_cosine_ops', rows: 2500, space: 'cosine' },
-  { name: 'least_halfvec', dimension: 2001, type: 'halfvec_cosine_ops', rows: 2500, space: 'cosine' },
-  { name: 'most_halfvec', dimension: 4000, type: 'halfvec_l2_ops', rows: 2500, space: 'l2' },
-  { name: 'least_bit', dimension: 4001, type: 'bit_hamming_ops', rows: 2500, space: 'cosine' },
-] satisfies { name: string; dimension: number; type: string; rows: number; space: Space }[])
+for (const { name, dimension, type, space } of [
+  { name: 'most_vector', dimension: 2000, type: 'vector_cosine_ops', space: 'cosine' },
+  { name: 'least_halfvec', dimension: 2001, type: 'halfvec_cosine_ops', space: 'cosine' },
+  { name: 'most_halfvec', dimension: 4000, type: 'halfvec_l2_ops', space: 'l2' },
+  { name: 'least_bit', dimension: 4001, type: 'bit_hamming_ops', space: 'cosine' },
+] satisfies { name: string; dimension: number; type: string; space: Space }[])
   test(`${dimension} dimensions are indexed by ${type}, and the nearest are ranked by the full vectors`, async () => {
     const { schema } = await indexed({
-      ...{ schema: name, dimension, space, records: rows },
-      hnsw: { m: 4, efConstruction: 8, efSearch: 100 },
+      ...{ schema: name, dimension, space },
+      // Random vectors lie far from each other: with fewer neighbours some are not found at all.
+      hnsw: { m: 16, efConstruction: 40, efSearch: 100 },
     });
     const [definition] = await target.rows<{ indexdef: string }>(
       `select indexdef from pg_indexes where schemaname = '${schema}' and indexname = 'idx_embeddings_vector'`,
@@ -124,14 +152,6 @@ for (const { name, dimension, type, rows, space } of [
     assert.match(definition!.indexdef, new RegExp(`USING hnsw .*${type}`));
     for (const [how, plan] of Object.entries(await searchPlans(schema)))
       assert.ok(plan.includes('Index Scan using idx_embeddings_vector'), `${how}:\n${plan}`);
-    const nearest = await target.rows<{ source_id: string; distance: number }>(
-      `select source_id, distance from ${schema}.search_nearest((select embedding from ${schema}.embeddings where id = md5('7')::uuid), 5)`,
-    );
-    assert.equal(nearest[0]!.source_id, 'record 7');
-    assert.ok(Math.abs(nearest[0]!.distance) < 1e-6);
-    const distances = nearest.map(({ distance }) => distance);
-    assert.deepEqual(
-      distances,
-      [...distances].sort((a, b) => a - b),
-    );
+    const found = await foundThemselves(schema);
+    assert.ok(found >= 0.9, `${found} of the records were found by their own vectors`);
   });
