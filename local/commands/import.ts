@@ -2,6 +2,7 @@ import type { Plan } from '../../src/contract.ts';
 import { InvalidInput } from '../../src/errors.ts';
 import { type ExportManifest, manifestKey, readExportManifest } from '../../src/files/export-manifest.ts';
 import { findRecord } from '../../src/files/find-record.ts';
+import { fileUpdates } from '../../src/files/ledger.ts';
 import { updateExisting } from '../../src/files/update-existing.ts';
 import { TWICE_IN_FILES } from '../../src/index-build/start-index-build.ts';
 import { readPlan } from '../../src/plan/plan-file.ts';
@@ -126,6 +127,7 @@ async function importFiles(
   const store = isShards ? from.store : await openStore(values.store ?? DEFAULT_STORE, { pathStyle });
   const plan = await planOf(values, { from, manifest, store, run }, interrupt);
   if (values.updateExisting) return update(values, store, plan, interrupt);
+  await refuseUpdate(values, run);
   if (manifest?.part) await refusePart(values, plan, manifest);
   const finished = await runMigration(
     {
@@ -209,6 +211,17 @@ async function planOf(
       ...(values.updateExisting && { collectionIds: await liveCollectionIds(values) }),
     },
     interrupt,
+  );
+}
+
+/** A run that has added its files to live tables has a certificate of that, which another kind of run would replace. @throws InvalidInput */
+async function refuseUpdate(values: ImportValues, run: string): Promise<void> {
+  const added = await openTarget(values).withClient('import', async (client) =>
+    (await hasLedgerTable(client, 'file_updates')) ? [...(await fileUpdates(client, run)).keys()] : [],
+  );
+  if (added.length === 0) return;
+  throw new InvalidInput(
+    `Run "${run}" has added its files to the live tables of "${added[0]}": pass another --run to replace them as a whole, or --update-existing to go on with it.`,
   );
 }
 

@@ -1,11 +1,13 @@
 import pg from 'pg';
+import { toSql } from 'pgvector/pg';
 import type { RecordSource } from '../chroma/record-source.ts';
 import { CollectionNotFound } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';
 import { ascending, percentile } from '../report/figures.ts';
 import type { LiveCollection } from '../tune/live-collections.ts';
-import { type Answer, exactAnswers, meanRecall } from '../verify/compare-searches.ts';
+import { exactAnswers } from '../verify/exact-searches.ts';
 import { NEIGHBOURS, recordAt } from '../verify/sample-searches.ts';
+import { type Answer, meanRecall } from '../verify/search-scores.ts';
 import {
   type Benchmark,
   CLIENTS,
@@ -85,9 +87,7 @@ const askChroma =
 function askPostgres({ live: { schema } }: SearchContext, client: pg.Client): Ask {
   const text = `select source_id, distance from ${pg.escapeIdentifier(schema)}.search_nearest($1::vector, ${NEIGHBOURS})`;
   return async (embedding) => {
-    const { rows } = await client.query<{ source_id: string; distance: number }>(text, [
-      `[${embedding.join(',')}]`,
-    ]);
+    const { rows } = await client.query<{ source_id: string; distance: number }>(text, [toSql(embedding)]);
     return { ids: rows.map((row) => row.source_id), distances: rows.map((row) => Number(row.distance)) };
   };
 }

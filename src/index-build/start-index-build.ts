@@ -3,14 +3,15 @@ import pg from 'pg';
 import { isServer } from '../chroma/record-source.ts';
 import type { CollectionPlan, IndexBuildInput, IndexBuildOutput, Plan } from '../contract.ts';
 import { updateState } from '../delta/ledger.ts';
-import { IndexBuildFailed, MigrationError, SourceChanged } from '../errors.ts';
+import { IndexBuildFailed, MigrationError, RunSuperseded, SourceChanged } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
 import type { Database } from '../postgres/database.ts';
 import { SQLSTATE } from '../postgres/errors.ts';
 import type { IndexDefinition } from '../postgres/index-definition.ts';
+import { layoutOf } from '../postgres/layouts/layouts.ts';
 import { tablesOf } from '../postgres/ledger.ts';
-import { requireOwned } from '../postgres/schema-owners.ts';
+import { requireOwned, whileOwned } from '../postgres/schema-owners.ts';
 import { type BuildResources, buildResources, RESOURCES_AS_BEFORE, setResources } from './build-memory.ts';
 import { createIndex } from './create-index.ts';
 import { graphBytes, spillsAfter } from './hnsw-size.ts';
@@ -179,11 +180,19 @@ class Builder {
     await noteBuild(this.#client, key, ddl, isGraph ? this.#spillsAfter(name) : null);
     reportProgress(this.#context.log, { phase: 'index', schema: key.schema, index: name });
     try {
-      await createIndex(this.#client, ddl, this.#context.log, key);
+      await createIndex(this.#client, this.#whileOwned(ddl), this.#context.log, key);
     } catch (error) {
       throw await this.#failure(error, definition, key);
     }
     await finishBuild(this.#client, key);
+  }
+
+  #whileOwned(ddl: string): string {
+    const { schema } = this.#collection;
+    const table = [incomingSchema(schema), layoutOf(this.#collection).vectors]
+      .map(pg.escapeIdentifier)
+      .join('.');
+    return whileOwned(this.#plan.run, schema, table) + ddl;
   }
 
   /** What pgvector would say by a notice, which a client that has gone would not get: reckoned beforehand. */
@@ -209,6 +218,8 @@ class Builder {
     if (named instanceof MigrationError) return named;
     const reason = (error as Error).message;
     await noteFailure(this.#client, key, reason).catch(() => undefined);
+    const superseded = await requireOwned(this.#client, key.run, [key.schema]).catch((lost: unknown) => lost);
+    if (superseded instanceof RunSuperseded) return superseded;
     if (isRecordKey && TWICE.includes((error as pg.DatabaseError).code as string))
       return cameTwice(this.#plan, this.#collection, (error as pg.DatabaseError).detail ?? '', error);
     return new IndexBuildFailed(

@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { RunSuperseded, SchemaOwned } from '../errors.ts';
 
 /**
@@ -66,4 +66,22 @@ export async function requireOwned(
     throw new RunSuperseded(
       `Run "${run}" no longer owns schema "${lost}", another run took it over: start a new run if it is still wanted.`,
     );
+}
+
+/**
+ * Statements for the beginning of a message whose last one works on a table of the schema: they make it fail unless the
+ * run owns the schema, and nobody can drop the table until its end. One message is one transaction, which the server
+ * commits also where its client has gone meanwhile.
+ *
+ * @param table quoted, with its schema
+ */
+export function whileOwned(run: string, schema: string, table: string): string {
+  const [ofRun, ofSchema] = [run, schema].map((name) => pg.escapeLiteral(name));
+  // Whoever takes a schema over says so before its tables are dropped: the look comes after the lock.
+  const look = `begin
+    if not exists (select from chroma_migration.schema_owners where run = ${ofRun} and schema = ${ofSchema}) then
+      raise exception 'another run has taken the schema over';
+    end if;
+  end`;
+  return `lock table ${table} in access share mode; do ${pg.escapeLiteral(look)}; `;
 }

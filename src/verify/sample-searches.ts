@@ -74,7 +74,7 @@ async function storedSample(store: ShardStore, item: CollectionItem): Promise<Sa
 /** Small collections need fewer: ten thousand collections of 50 records take 8 searches each, not 50. */
 export const samplesOf = (records: number, asked: number) => Math.min(asked, Math.ceil(Math.sqrt(records)));
 
-/** By id, what Postgres computes of the same vector (src/verify/compare-searches.ts). */
+/** By id, what Postgres computes of the same vector (src/verify/exact-searches.ts). */
 async function vectorHashes(
   chroma: RecordSource,
   collection: CollectionPlan,

@@ -1,15 +1,7 @@
 import pg from 'pg';
-import type {
-  CollectionItem,
-  CollectionPlan,
-  Plan,
-  SampledSearches,
-  VerifyCollectionOutput,
-} from '../contract.ts';
-import { addChecksums } from '../copy/digest.ts';
-import { type UpdateState, updateState } from '../delta/ledger.ts';
+import type { CollectionItem, CollectionPlan, SampledSearches, VerifyCollectionOutput } from '../contract.ts';
 import { stageUpdate } from '../delta/stage-update.ts';
-import { StoreRefused, VerificationFailed } from '../errors.ts';
+import { StoreRefused } from '../errors.ts';
 import { type Log, reportProgress } from '../log.ts';
 import { requireCollectionPlan } from '../plan/plan-file.ts';
 import { incomingSchema } from '../postgres/collection-schema.ts';
@@ -17,16 +9,17 @@ import type { Database } from '../postgres/database.ts';
 import { collectionChecksum, countZeroVectors, guideColumnMismatches } from '../postgres/digest.ts';
 import type { Layout } from '../postgres/layouts/layout.ts';
 import { layoutOf } from '../postgres/layouts/layouts.ts';
-import { forgetVerified, type LoadedShard, recordVerified, shardsOf, tablesOf } from '../postgres/ledger.ts';
+import { forgetVerified, recordVerified } from '../postgres/ledger.ts';
 import { requireOwned } from '../postgres/schema-owners.ts';
 import { sparseColumnFindings } from '../postgres/sparse-columns.ts';
-import { type RepairedRow, repairedRows } from '../repair/ledger.ts';
-import { accountOfShards } from '../shard/shard-account.ts';
+import type { RepairedRow } from '../repair/ledger.ts';
 import { readJson } from '../store/json.ts';
 import { keys } from '../store/keys.ts';
 import type { ShardStore } from '../store/store.ts';
-import { compareSearches, distancesDiffer } from './compare-searches.ts';
+import { compareSearches } from './compare-searches.ts';
+import { type Expected, expectedOf } from './expected-rows.ts';
 import { findDiffering } from './find-differing.ts';
+import { mismatchesOf, verificationFailed } from './mismatches.ts';
 import type { SourceChanges } from './source-changes.ts';
 import { storedChecksums, sumOfKnown } from './stored-checksums.ts';
 import type { Verification } from './verification.ts';
@@ -35,32 +28,6 @@ export interface VerifyContext {
   database: Database;
   store: ShardStore;
   log: Log;
-}
-
-/** What was read from Chroma and should be in the tables. */
-export interface Expected {
-  plan: Plan;
-  collection: CollectionPlan;
-  /** Of the planned records. */
-  loaded: number;
-  rejected: number;
-  vanished: number;
-  /** Numbers of all shards that were read. */
-  read: readonly number[];
-  /** What the tables that are looked at must hold. */
-  rows: ExpectedRows;
-}
-
-export interface ExpectedRows {
-  records: number;
-  /** Sum of the digests of all these records modulo 2^64. */
-  checksum: string;
-  /** Numbers of the shards that were loaded. */
-  shards: number[];
-  /** Keys of the store's objects that hold the digests. */
-  digests: string[];
-  /** Records whose digests it has not: those that were repaired after the export. */
-  repaired: readonly RepairedRow[];
 }
 
 /**
@@ -111,46 +78,6 @@ async function withKeptBack(store: ShardStore, found: Verification): Promise<Ver
   if (keptBack <= 0) return found;
   const sentence = `${keptBack} records that Chroma did not hand out when they were read are there all the same.`;
   return { ...found, verified: false, mismatches: [...found.mismatches, sentence] };
-}
-
-/** What the ledger says was loaded of a collection, into which schema, and what is to become of it. */
-async function expectedOf(
-  database: Database,
-  plan: Plan,
-  schema: string,
-): Promise<Expected & { target: string; update: UpdateState }> {
-  const { run } = plan;
-  const collection = plan.collections.find((one) => one.schema === schema) as CollectionPlan;
-  return database.withKeptClient(`verify ${run}`, async (client) => {
-    const shards = await shardsOf(client, run, schema);
-    const update = await updateState(client, run, schema);
-    return {
-      ...{ plan, collection, update, target: await tablesOf(client, run, schema) },
-      ...accountOfShards(shards),
-      read: shards.map(({ number }) => number),
-      rows:
-        update.updatesLive && update.published
-          ? {
-              records: update.targetRecords ?? 0,
-              checksum: update.targetChecksum ?? '0',
-              shards: [],
-              digests: [keys.expected(run, schema)],
-              repaired: [],
-            }
-          : { ...rowsOf(run, schema, shards), repaired: await repairedRows(client, run, schema) },
-    };
-  });
-}
-
-function rowsOf(run: string, schema: string, shards: readonly LoadedShard[]): Omit<ExpectedRows, 'repaired'> {
-  const loaded = shards.filter(({ content }) => content === 'rows');
-  const numbers = loaded.map(({ number }) => number);
-  return {
-    records: loaded.reduce((sum, shard) => sum + shard.loaded, 0),
-    checksum: addChecksums(loaded.map(({ checksum }) => checksum)),
-    shards: numbers,
-    digests: numbers.map((number) => keys.digests(run, schema, number)),
-  };
 }
 
 /**
@@ -240,80 +167,6 @@ async function readSamples(store: ShardStore, run: string, schema: string): Prom
   if (samples) return samples;
   throw new StoreRefused(
     `The store ${store.url} has no sampled searches of "${schema}": run the verification again.`,
-  );
-}
-
-type Finding = Pick<
-  Verification,
-  | 'records'
-  | 'dimension'
-  | 'checksum'
-  | 'differing'
-  | 'metadataMismatches'
-  | 'zeroVectors'
-  | 'sparseColumns'
-  | 'searches'
->;
-
-function mismatchesOf(
-  { dimension: planned, sparseColumns: asked = [] }: CollectionPlan,
-  rows: ExpectedRows,
-  finding: Finding,
-): string[] {
-  const { records, dimension, checksum, differing, metadataMismatches, sparseColumns, searches } = finding;
-  const mismatches: string[] = [];
-  const note = (wrong: boolean, sentence: string) => wrong && mismatches.push(sentence);
-  note(
-    records.loaded + records.rejected + records.vanished !== records.planned,
-    `${records.planned} records were planned, ${records.loaded} loaded, ${records.rejected} rejected and ${records.vanished} vanished.`,
-  );
-  note(
-    records.target !== rows.records,
-    `The tables hold ${records.target} records and ${rows.records} were loaded.`,
-  );
-  note(
-    checksum.source !== checksum.target,
-    `The checksum is ${checksum.target} and should be ${checksum.source}.`,
-  );
-  for (const [kind, ids] of Object.entries(differing))
-    note(
-      ids.length > 0,
-      `${kind}: ${ids
-        .slice(0, 10)
-        .map((id) => JSON.stringify(id))
-        .join(', ')}.`,
-    );
-  note(
-    planned !== null && records.target > 0 && dimension.target !== planned,
-    `The embedding column has ${dimension.target} dimensions and the collection ${planned}.`,
-  );
-  note(
-    metadataMismatches > 0,
-    `${metadataMismatches} rows have guide columns that their metadata does not say.`,
-  );
-  for (const { column, differing: ids } of sparseColumns)
-    note(ids.length > 0, `Column "${column}" holds other sparse vectors than the metadata.`);
-  for (const { column } of asked)
-    note(
-      !sparseColumns.some((found) => found.column === column),
-      `The tables have no column "${column}" of sparse vectors.`,
-    );
-  note(
-    distancesDiffer(searches.largestDistanceDifference, planned ?? 1),
-    `Distances differ from Chroma's by ${searches.largestDistanceDifference}.`,
-  );
-  note(searches.indexUsed === false, `Searches cannot use the index ${searches.indexName}.`);
-  return mismatches;
-}
-
-/** One error for all collections that did not arrive as they are. */
-export function verificationFailed(failed: Verification[]): VerificationFailed {
-  const sentences = failed.map(({ collection, mismatches }) => {
-    const said = mismatches.map((mismatch) => mismatch.replace(/\.$/, '')).join('; ');
-    return `collection "${collection}": ${said}`;
-  });
-  return new VerificationFailed(
-    `What Postgres holds is not what Chroma holds (${sentences.join(' / ')}): migrate again, best while nobody writes to Chroma.`,
   );
 }
 

@@ -269,6 +269,13 @@ describe('files', () => {
     assert.equal(code, 0, stderr);
     const { certificate } = json as unknown as UpdateJson;
     assert.deepEqual(rewritten(before, await rowVersions(client)), ['record-0']);
+    // Without the option the run of that name would replace what is live, and the certificate.
+    const other = await runCommand(command.filter((word) => word !== '--update-existing'));
+    assert.equal(other.code, 2);
+    assert.match(
+      other.stderr,
+      /Run "killed" has added its files to the live tables of "docs": pass another --run/,
+    );
     const sound = await runCommand(['verify', '--certificate', certificate, '--target', postgres.url]);
     assert.equal(sound.code, 0, sound.stdout + sound.stderr);
   });

@@ -8,6 +8,7 @@ import type { CollectionPlan, Plan } from '../../src/contract.ts';
 import { checkIndexBuild } from '../../src/index-build/check-index-build.ts';
 import { startIndexBuild } from '../../src/index-build/start-index-build.ts';
 import { type Log, silentLog } from '../../src/log.ts';
+import { waitingForLocks } from '../fixtures/row-versions.ts';
 import {
   collectionPlan,
   load,
@@ -164,6 +165,40 @@ test('a build whose backend died is begun again', async () => {
   assert.equal(await vectorIndexOid('died'), undefined);
   assert.equal((await start(plan, 'died')).state, 'valid');
   assert.ok(await vectorIndexOid('died'));
+});
+
+test('a run that loses its schema while it builds says so, and builds nothing in the tables of the other', async () => {
+  const plan = await loaded('loser', { schema: 'taken', records: 100 });
+  const other = planOf('taker', plan.collections, { takeOver: true });
+  let built!: ReturnType<typeof start>;
+  let prepared!: ReturnType<typeof prepare>;
+  // Within a transaction the server shows what it has shown before.
+  const observer = await target.database.connect('observer');
+  const untilWaiting = async (number: number) => {
+    while ((await waitingForLocks(observer)) < number) await sleep(5);
+  };
+  await target.database.withClient('holder', async (holder) => {
+    // The first key waits for this, and who drops the tables for the key.
+    await holder.query('begin; lock table taken__incoming.documents in share row exclusive mode');
+    built = start(plan, 'taken');
+    built.catch(() => undefined);
+    await untilWaiting(1);
+    prepared = prepare(target, other);
+    await untilWaiting(2);
+    await holder.query('commit');
+  });
+  await observer.end();
+  await assert.rejects(built, {
+    name: 'RunSuperseded',
+    message: /Run "loser" no longer owns schema "taken"/,
+  });
+  await prepared;
+  assert.deepEqual(
+    await target.rows(`select indexname from pg_indexes where schemaname = 'taken__incoming'`),
+    [],
+  );
+  await load(target, other.collections[0]!);
+  assert.equal((await start(other, 'taken')).state, 'valid');
 });
 
 test('a large build has the memory to itself; small ones wait for it, and run beside each other', async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { CollectionPlan, SampledSearches } from '../../src/contract.ts';
-import { compareSearches, distancesDiffer } from '../../src/verify/compare-searches.ts';
+import { compareSearches } from '../../src/verify/compare-searches.ts';
+import { distancesDiffer } from '../../src/verify/exact-searches.ts';
 import {
   collectionPlan,
   index,
