@@ -27,7 +27,7 @@ export async function checkIndexBuild(
     const state = building ? 'building' : 'stopped';
     return {
       ...{ run, schema, collection, state, index, percent },
-      ...{ looks: looks + 1, waitSeconds: waitSeconds(looks) },
+      ...{ looks: looks + 1, waitSeconds: waitSeconds(looks, building) },
     };
   });
 }

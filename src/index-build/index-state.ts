@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { CollectionPlan } from '../contract.ts';
 import { collectionSchema, incomingSchema } from '../postgres/collection-schema.ts';
 import type { IndexDefinition } from '../postgres/index-definition.ts';
+import type { BuildProgress } from './wait.ts';
 
 /** Where a collection's indexes stand. */
 export interface IndexState {
@@ -11,7 +12,7 @@ export interface IndexState {
   /** Left behind by a build that failed: must be dropped before it is built again. */
   invalid: string[];
   /** The build that is under way; null if there is none. */
-  building: { index: string | null; percent: number | null } | null;
+  building: ({ index: string | null } & BuildProgress) | null;
 }
 
 export const definitionsOf = (collection: CollectionPlan): IndexDefinition[] =>
@@ -31,11 +32,12 @@ export const buildPurpose = (run: string, schema: string): string =>
 export async function indexState(client: pg.Client, run: string, schema: string): Promise<IndexState> {
   const incoming = pg.escapeIdentifier(incomingSchema(schema));
   // Nobody else sees the catalogue's row of an index before it is committed: its name is in the ledger.
-  const builds = await client.query<{ index: string | null; percent: number | null }>(
+  const builds = await client.query<{ index: string | null } & BuildProgress>(
     `select (select index from chroma_migration.index_builds
               where run = $2 and schema = $3 and state = 'building' order by started_at desc limit 1) as index,
             round(100.0 * case when p.tuples_total > 0 then p.tuples_done::numeric / p.tuples_total
-                               when p.blocks_total > 0 then p.blocks_done::numeric / p.blocks_total end)::integer as percent
+                               when p.blocks_total > 0 then p.blocks_done::numeric / p.blocks_total end)::integer as percent,
+            extract(epoch from clock_timestamp() - a.query_start)::float8 as seconds
        from pg_stat_activity a
        left join pg_stat_progress_create_index p using (pid)
       where a.application_name = $1 and a.pid <> pg_backend_pid() and a.state = 'active'`,

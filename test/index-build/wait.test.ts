@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { waitSeconds } from '../../src/index-build/wait.ts';
+
+test('waits grow from one second to a minute while nobody knows how far a build is', () => {
+  const waits = Array.from({ length: 9 }, (_, looks) => waitSeconds(looks));
+  assert.deepEqual(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+  assert.equal(waitSeconds(5, { percent: null, seconds: 40 }), 32);
+});
+
+test('the end of a build is noticed late by a sixtieth of it at most, or by a second', () => {
+  for (const whole of [20, 300, 7200, 86_400]) {
+    let at = 10;
+    let looks = 0;
+    for (; at < whole; looks++) at += waitSeconds(looks, { percent: (100 * at) / whole, seconds: at });
+    assert.ok(at - whole <= Math.max(1, whole / 60 + 1), `${whole} s are noticed after ${at}`);
+    assert.ok(looks <= 20 + whole / 60, `${looks} looks at ${whole} s`);
+  }
+});
+
+test('a build that seems done and goes on is looked at the less often the longer it has gone on', () => {
+  assert.equal(waitSeconds(9, { percent: 100, seconds: 30 }), 1);
+  assert.equal(waitSeconds(9, { percent: 100, seconds: 1800 }), 30);
+  assert.equal(waitSeconds(9, { percent: 100, seconds: 86_400 }), 60);
+});
