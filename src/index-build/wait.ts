@@ -1,6 +1,6 @@
 /** How far a build is that is under way. */
 export interface BuildProgress {
-  /** null where the server does not say. */
+  /** null where the server does not say, as at the end of a graph's build, when it is written down. */
   percent: number | null;
   /** For so long it has gone on. */
   seconds: number;
@@ -10,16 +10,21 @@ export interface BuildProgress {
 const MOST_SECONDS = 60;
 /** An end is noticed late by no more than this share of the build, or by a second. */
 const LATE = 1 / 60;
+/** The same of a build of which nobody knows how far it is. */
+const LATE_UNTOLD = 1 / 8;
 
 /**
- * 1, 2, 4, … 60 s: short builds are noticed at once, long ones cost few looks. Where the server says how far a build is,
- * no longer than half of what seems to be left of it: a build's end is no reason to wait for the next look.
+ * 1, 2, 4, … 60 s: short builds are noticed at once, long ones cost few looks. Of a build that is under way, no longer
+ * than half of what seems to be left of it: what comes next shall not wait for a look.
  *
  * @param looks taken so far
  */
 export function waitSeconds(looks: number, build: BuildProgress | null = null): number {
   const grown = Math.min(MOST_SECONDS, 2 ** Math.min(looks, 6));
-  if (!build?.percent) return grown;
-  const left = (build.seconds * (100 - build.percent)) / build.percent;
-  return Math.min(grown, Math.max(1, Math.ceil(build.seconds * LATE), Math.ceil(left / 2)));
+  if (!build) return grown;
+  const { seconds, percent } = build;
+  const advised = percent
+    ? Math.max(seconds * LATE, (seconds * (100 - percent)) / percent / 2)
+    : seconds * LATE_UNTOLD;
+  return Math.max(1, Math.min(grown, Math.ceil(advised)));
 }
