@@ -84,9 +84,8 @@ possible on so many. Medians of three turns after a warm-up.`,
   {
     name: 'index',
     note: `On the same rows; ours with its connection, its looks at the catalogue and its entries in the ledger. By hand with
-2 GB of maintenance_work_mem, min_parallel_table_scan_size = 0 (without which nobody helps where the vectors lie beside
-their table) and the best number of parallel workers that was found. Medians of three turns after a
-warm-up.`,
+min_parallel_table_scan_size = 0 (without which nobody helps where the vectors lie beside their table) and the best
+maintenance_work_mem and number of parallel workers that was found. Medians of three turns after a warm-up.`,
     needs: BOTH,
     measure: forBoth(measureIndexBuild),
   },
