@@ -79,6 +79,15 @@ for (const space of ['l2', 'cosine', 'ip'] as const)
     }
   });
 
+test('more searches than are answered in one pass are all answered, each by its own nearest', async () => {
+  const rows = Array.from({ length: 100 }, (_, row) => row);
+  const answers = await answered(await filled('l2', rows), rows.length, rows.map(vectorAt));
+  assert.deepEqual(
+    answers.map(({ ids }) => ids[0]),
+    rows.map(String),
+  );
+});
+
 test('a table of few rows is found whole, and an empty one without an error', async () => {
   const few = await answered(await filled('l2', [5, 6, 7]), 3);
   assert.deepEqual(
