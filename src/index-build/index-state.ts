@@ -40,7 +40,9 @@ export async function indexState(client: pg.Client, run: string, schema: string)
             extract(epoch from clock_timestamp() - a.query_start)::float8 as seconds
        from pg_stat_activity a
        left join pg_stat_progress_create_index p using (pid)
-      where a.application_name = $1 and a.pid <> pg_backend_pid() and a.state = 'active'`,
+      where a.application_name = $1 and a.pid <> pg_backend_pid() and a.state = 'active'
+        -- Helpers have the same name.
+        and a.backend_type = 'client backend'`,
     [`chroma-to-pgvector ${buildPurpose(run, schema)}`, run, schema],
   );
   // Read second: a build that has ended by the first look is in the catalogue by now. The catalogue has an index on what

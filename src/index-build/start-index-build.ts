@@ -214,12 +214,13 @@ class Builder {
     { name, isRecordKey }: IndexDefinition,
     key: { run: string; schema: string; index: string },
   ): Promise<unknown> {
+    // Another run's tables may be of another layout: whatever went wrong, this is why.
+    const superseded = await requireOwned(this.#client, key.run, [key.schema]).catch((lost: unknown) => lost);
+    if (superseded instanceof RunSuperseded) return superseded;
     const named = this.#context.database.explain(error);
     if (named instanceof MigrationError) return named;
     const reason = (error as Error).message;
     await noteFailure(this.#client, key, reason).catch(() => undefined);
-    const superseded = await requireOwned(this.#client, key.run, [key.schema]).catch((lost: unknown) => lost);
-    if (superseded instanceof RunSuperseded) return superseded;
     if (isRecordKey && TWICE.includes((error as pg.DatabaseError).code as string))
       return cameTwice(this.#plan, this.#collection, (error as pg.DatabaseError).detail ?? '', error);
     return new IndexBuildFailed(

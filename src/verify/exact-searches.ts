@@ -20,8 +20,8 @@ export interface ExactAnswer extends Answer {
 
 /** Longest time for the exact answers: of a table that takes longer, fewer searches are answered, but one. */
 const EXACT_SECONDS = 60;
-/** Rows that show how far the nearest are at most, and how long the others will take. */
-const FIRST_ROWS = 2000;
+/** Rows from all over the table that show how far the nearest are at most, and how long the others will take. */
+const firstRows = (records: number): number => Math.min(20_000, Math.max(2000, Math.ceil(records / 50)));
 /** Their vectors are read again for each row: those of 16,000 dimensions still fit into the 4 MB of `work_mem`. */
 const QUERIES_A_PASS = 50;
 /** Of a float32: 24 bits of mantissa. */
@@ -107,17 +107,19 @@ export async function exactAnswers(
 ): Promise<ExactAnswer[]> {
   const answers: ExactAnswer[] = [];
   const end = performance.now() + 1000 * EXACT_SECONDS;
-  await client.query('begin');
+  // The rows that a bound was made of shall be there when it counts.
+  await client.query('begin isolation level repeatable read read only');
   // Compiling takes longer than it saves: the time goes into pgvector's own functions.
   await client.query(`set local jit = off; ${SHARED_OUT_LOCALLY}`);
   while (answers.length < queries.length) {
     const some = queries.slice(answers.length, answers.length + QUERIES_A_PASS);
     const begun = performance.now();
-    const first = await nearestRows(client, target, some, [], FIRST_ROWS);
+    const first = await nearestRows(client, target, some, [], sampleOf(records));
     const now = performance.now();
-    const needed = (now - begun) * (records / FIRST_ROWS);
+    const needed = (now - begun) * (records / firstRows(records));
     const affordable = Math.floor(some.length * Math.min(1, Math.max(0, (end - now) / needed)));
     const asked = some.slice(0, answers.length === 0 ? Math.max(1, affordable) : affordable);
+    if (asked.length === 0) break;
     const most = first.map((rows) => (rows.length < NEIGHBOURS ? null : rows.at(-1)!.farness));
     const found = await nearestRows(client, target, asked, most);
     answers.push(...found.map((rows, at) => exactAnswer(rows, asked[at]!.embedding.length, target)));
@@ -125,6 +127,14 @@ export async function exactAnswers(
   }
   await client.query('rollback');
   return answers;
+}
+
+/** Whole pages of a table of so many records: the first rows alone may all be of one kind. */
+function sampleOf(records: number): string {
+  const rows = firstRows(records);
+  return records > rows
+    ? ` tablesample system (${(100 * rows) / records}) limit ${2 * rows}`
+    : ` limit ${rows}`;
 }
 
 function exactAnswer(rows: Row[], dimension: number, { collection }: ExactTarget): ExactAnswer {
@@ -140,14 +150,14 @@ function exactAnswer(rows: Row[], dimension: number, { collection }: ExactTarget
 /**
  * The rows nearest to each query, nearest first.
  * @param most no row is farther from the query of the same place; null where any may be
- * @param limit of all rows only so many, whichever they are
+ * @param sample of all rows only some, in SQL
  */
 async function nearestRows(
   client: pg.Client,
   { schema, collection }: ExactTarget,
   queries: SampledSearches['queries'],
   most: readonly (number | null)[],
-  limit?: number,
+  sample = '',
 ): Promise<Row[][]> {
   const { operator, chroma, magnitude } = DISTANCES[collection.space];
   const { vectors, carried, record, join } = layoutOf(collection);
@@ -161,7 +171,8 @@ async function nearestRows(
     chroma_distance: chroma('n.distance'),
     magnitude: magnitude('n.embedding', '($1::vector[])[n.query]'),
     count: String(NEIGHBOURS),
-    limit: limit === undefined ? '' : ` limit ${limit}`,
+    found: String(NEIGHBOURS * queries.length),
+    sample,
   });
   const { rows } = await client.query<Row>(text, [
     queries.map(({ embedding }) => toSql(embedding)),
