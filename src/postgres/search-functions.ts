@@ -109,11 +109,13 @@ export function searchFunctions(
     ' ',
   );
   const { sourceId, content, uri, metadata } = layout.record;
+  // Those over many collections are planned for each search, whatever their arguments.
+  const stored = holdsMany ? '' : ` ${STORED}`;
   const told = {
     schema,
-    nearest_comment: pg.escapeLiteral(`Nearest records first; distance: ${words.distance}. ${STORED}`),
+    nearest_comment: pg.escapeLiteral(`Nearest records first; distance: ${words.distance}.${stored}`),
     similar_comment: pg.escapeLiteral(
-      `Most similar records first; similarity: ${words.similarity}. ${STORED}`,
+      `Most similar records first; similarity: ${words.similarity}.${stored}`,
     ),
   };
   const values = {
