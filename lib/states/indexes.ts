@@ -22,9 +22,9 @@ export function indexStates(scope: Construct, rooms: Rooms): sfn.DistributedMap 
 
 /**
  * A build may outlast Lambda's 15 minutes, and Postgres goes on with it when the client is gone: so a function
- * starts it and leaves, and another looks, less often each time. A round is 9 events (Wait 2, Check 5, Choice 2),
- * one of waiting for memory likewise, so the 25,000 of a child are 2,700 looks: at a minute each they would not last
- * two days, and an execution has seven (`pause`).
+ * starts it and leaves, and another looks, less often the longer it takes. A round is 9 events (Wait 2, Check 5,
+ * Choice 2), one of waiting for memory likewise, so the 25,000 of a child are 2,700 looks, which shall last for the
+ * seven days of an execution whatever a child has to build (`pause`).
  */
 function indexChild(scope: Construct, { steps }: Rooms): sfn.IChainable {
   const build: Payload<IndexBatchInput> = {
@@ -60,13 +60,13 @@ function indexChild(scope: Construct, { steps }: Rooms): sfn.IChainable {
 const indexed = (scope: Construct) =>
   sfn.Succeed.jsonata(scope, 'Indexed', { comment: 'All indexes of the batch are valid.' });
 
-/** Looks as often as they advise, five hours at a minute each; then one in five minutes, 2,260 in a week. */
-const FREQUENT_LOOKS = 300;
-const SELDOM_SECONDS = 300;
+/** So many looks come as often as each advises; after them one in six minutes, of which a week has 1,680. */
+const FREQUENT_LOOKS = 1000;
+const SELDOM_SECONDS = 360;
 
 const pause = (scope: Construct, name: string, next: sfn.IChainable) =>
   sfn.Wait.jsonata(scope, name, {
-    comment: 'As long as the last look advised; longer once the build has taken hours.',
+    comment: 'As long as the last look advised; longer once a child has taken very many looks.',
     time: sfn.WaitTime.seconds(
       `{% $states.input.looks > ${FREQUENT_LOOKS} ? ${SELDOM_SECONDS} : $states.input.waitSeconds %}`,
     ),

@@ -20,11 +20,13 @@ test('the end of a build is noticed late by a sixtieth of it at most, or by a se
 test('a build of which nobody knows how far it is may be over for an eighth of its time', () => {
   assert.equal(waitSeconds(9, { percent: null, seconds: 3 }), 1);
   assert.equal(waitSeconds(9, { percent: null, seconds: 40 }), 5);
-  assert.equal(waitSeconds(9, { percent: 0, seconds: 4000 }), 60);
+  assert.equal(waitSeconds(9, { percent: 0, seconds: 3000 }), 60);
+  assert.equal(waitSeconds(9, { percent: 0, seconds: 4000 }), 67);
 });
 
 test('a build that seems done and goes on is looked at the less often the longer it has gone on', () => {
   assert.equal(waitSeconds(9, { percent: 100, seconds: 30 }), 1);
   assert.equal(waitSeconds(9, { percent: 100, seconds: 1800 }), 30);
-  assert.equal(waitSeconds(9, { percent: 100, seconds: 86_400 }), 60);
+  assert.equal(waitSeconds(9, { percent: 100, seconds: 7200 }), 120);
+  assert.equal(waitSeconds(9, { percent: 100, seconds: 86_400 }), 300);
 });

@@ -57,18 +57,27 @@ describe('at a hundred million records', () => {
     }
   });
 
-  it('a child may look at an index build, or wait for its turn, for as long as the execution may last', async () => {
-    for (const wait of ['WaitForBuild', 'WaitForMemory']) {
-      const expression = states.find(({ name }) => name === wait)!.json.Seconds as string;
-      const compiled = jsonata(expression.replace(/^{%|%}$/g, ''));
-      let looks = 0;
-      for (let passed = 0; passed < definition.TimeoutSeconds!; looks++)
-        passed += await compiled.evaluate(null, {
-          states: { input: { looks: looks + 1, waitSeconds: waitSeconds(looks) } },
-        });
-      // Wait 2, the function's call 5, IndexState 2; a hundred retries besides.
-      assert.ok(9 * looks + 300 < MOST_EVENTS, `${looks} looks`);
-    }
+  it('a child may look at its builds, or wait for its turn, for as long as the execution may last', async () => {
+    // One build of a week, one an hour, and one that never gets its memory.
+    const told = {
+      WaitForBuild: [
+        (passed: number) => ({ percent: 50, seconds: passed }),
+        (passed: number) => ({ percent: null, seconds: passed % 3600 }),
+      ],
+      WaitForMemory: [() => null],
+    };
+    for (const [wait, ways] of Object.entries(told))
+      for (const [way, build] of ways.entries()) {
+        const expression = states.find(({ name }) => name === wait)!.json.Seconds as string;
+        const compiled = jsonata(expression.replace(/^{%|%}$/g, ''));
+        let looks = 0;
+        for (let passed = 0; passed < definition.TimeoutSeconds!; looks++)
+          passed += await compiled.evaluate(null, {
+            states: { input: { looks: looks + 1, waitSeconds: waitSeconds(looks, build(passed)) } },
+          });
+        // Wait 2, the function's call 5, IndexState 2; a hundred retries besides.
+        assert.ok(9 * looks + 300 < MOST_EVENTS, `${wait} ${way}: ${looks} looks`);
+      }
   });
 
   it('no input of a child outgrows 256 KiB, however long the names that Chroma allows', () => {
