@@ -122,12 +122,12 @@ async function importFiles(
   interrupt: Interrupt,
 ): Promise<ExitCode> {
   const isShards = manifest?.format === 'pgcopy';
-  if (isShards) refuseDecided(values, from);
+  if (isShards) refuseDecided(values, from, run);
+  if (!values.updateExisting) await refuseUpdate(values, run);
   const pathStyle = Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
   const store = isShards ? from.store : await openStore(values.store ?? DEFAULT_STORE, { pathStyle });
   const plan = await planOf(values, { from, manifest, store, run }, interrupt);
   if (values.updateExisting) return update(values, store, plan, interrupt);
-  await refuseUpdate(values, run);
   if (manifest?.part) await refusePart(values, plan, manifest);
   const finished = await runMigration(
     {
@@ -148,7 +148,11 @@ async function importFiles(
 }
 
 /** What the rows of shards already follow cannot be told anew. @throws InvalidInput */
-function refuseDecided(values: ImportValues, { name }: FilePlace): void {
+function refuseDecided(values: ImportValues, { name }: FilePlace, run: string): void {
+  if (values.run !== undefined && values.run !== run)
+    throw new InvalidInput(
+      `${name} holds the shards of run "${run}", which keeps its name: import it without --run.`,
+    );
   const given = (['schema', 'index', 'layout', 'sparseColumn', 'shardBytes', 'updateExisting'] as const)
     .filter((option) => values[option] !== undefined)
     .map((option) => `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
@@ -216,12 +220,13 @@ async function planOf(
 
 /** A run that has added its files to live tables has a certificate of that, which another kind of run would replace. @throws InvalidInput */
 async function refuseUpdate(values: ImportValues, run: string): Promise<void> {
-  const added = await openTarget(values).withClient('import', async (client) =>
-    (await hasLedgerTable(client, 'file_updates')) ? [...(await fileUpdates(client, run)).keys()] : [],
+  const [added] = await openTarget(values).withClient('import', async (client) =>
+    (await hasLedgerTable(client, 'file_updates')) ? [...(await fileUpdates(client, run))] : [],
   );
-  if (added.length === 0) return;
+  if (!added) return;
+  const [taken, { isLive }] = added;
   throw new InvalidInput(
-    `Run "${run}" has added its files to the live tables of "${added[0]}": pass another --run to replace them as a whole, or --update-existing to go on with it.`,
+    `Run "${run}" has added its files to ${isLive ? `the live tables of "${taken}"` : `tables of "${taken}" that another run has replaced since`}: pass another --run to replace them as a whole${isLive ? ', or --update-existing to go on with it' : ''}.`,
   );
 }
 

@@ -432,6 +432,12 @@ describe('files', () => {
       decided.stderr,
       /holds whole shards.* without --layout, --sparse-column, or export JSON lines/,
     );
+    const renamed = await importing('--source', path('copy'), '--run', 'another');
+    assert.equal(renamed.code, 2);
+    assert.match(
+      renamed.stderr,
+      /holds the shards of run ".+", which keeps its name: import it without --run/,
+    );
     await rm(path('copy'), { recursive: true });
   });
 
