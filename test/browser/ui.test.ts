@@ -14,6 +14,7 @@ import { RunView } from '../../local/ui/run-view.ts';
 import { startUi, type Ui } from '../../local/ui/server.ts';
 import { FileStore } from '../../src/store/file-store.ts';
 import { keys } from '../../src/store/keys.ts';
+import { startGate } from '../command-line/servers.ts';
 import { startTestChroma } from '../fixtures/chroma.ts';
 import { startCommand } from '../fixtures/command-line.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
@@ -178,10 +179,13 @@ describe('migrate --ui', () => {
     const [browser, chroma, postgres, store] = await Promise.all([
       ...([startBrowser(), startTestChroma(), startTestPostgres(), temporaryFolder('ui-run-')] as const),
     ]);
+    // No record is read before somebody looks.
+    const looking = Promise.withResolvers<boolean>();
+    const gate = await startGate(chroma.url, ({ url }) => (url?.endsWith('/get') ? looking.promise : true));
     try {
       await fillCollection(chroma.url, { name: 'docs', dimension: 64, records: 800 });
       const command = startCommand([
-        ...['migrate', '--source', chroma.url, '--target', postgres.url, '--store', store],
+        ...['migrate', '--source', gate.url, '--target', postgres.url, '--store', store],
         ...['--ui', '--shard-bytes', '64KB', '--run', 'looked-at'],
       ]);
       const address = await new Promise<string>((resolve) => {
@@ -192,6 +196,8 @@ describe('migrate --ui', () => {
       });
       const { page } = await look(browser, LOOKS['at a desk']!);
       await page.goto(address);
+      await page.waitForSelector('html[data-live="yes"]');
+      looking.resolve(true);
       const { code, stderr } = await command.finished;
       assert.equal(code, 0, stderr);
       await page.waitForSelector('html[data-ended="SUCCEEDED"]');
@@ -200,7 +206,7 @@ describe('migrate --ui', () => {
       assert.equal(await page.locator('.grid .imported').count(), planned.length);
       assert.equal(await page.locator('.state[data-look="done"][data-state="Publish"]').count(), 1);
     } finally {
-      await Promise.all([browser.close(), chroma.stop(), postgres.stop()]);
+      await Promise.all([browser.close(), gate.stop(), chroma.stop(), postgres.stop()]);
     }
   });
 });

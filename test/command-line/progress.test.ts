@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { WriteStream } from 'node:tty';
 import { Progress } from '../../local/progress/progress.ts';
 import { ProgressDisplay, progressLine } from '../../local/progress/progress-line.ts';
@@ -117,19 +117,22 @@ describe('the progress', () => {
       assert.ok(progressLine(progress.view(3000), columns).length < Math.max(2, columns));
   });
 
-  it('draws one line anew on a terminal, as wide as that is by then, and plain lines on a pipe', async () => {
+  it('draws one line anew on a terminal, as wide as that is by then, and plain lines on a pipe', async (context) => {
     const terminal = screen({ isTTY: true, columns: 200 });
     const pipe = screen({ isTTY: false });
     const progress = new Progress();
     follow(progress, [planned, part('import', 0, 100)]);
+    context.mock.timers.enable({ apis: ['setInterval'] });
     const displays = [
       new ProgressDisplay(progress, terminal.stream),
       new ProgressDisplay(progress, pipe.stream),
     ];
-    await sleep(500);
+    context.mock.timers.tick(500);
     Object.assign(terminal.stream, { columns: 20 });
-    await sleep(500);
+    context.mock.timers.tick(500);
     for (const display of displays) display.stop();
+    // What was written is handed on.
+    await turn();
     const drawn = terminal.text().split('\r\x1b[J').slice(1);
     assert.ok(drawn.length >= 4 && !terminal.text().includes('\n'));
     assert.ok(drawn[0]!.length > 20 && drawn.at(-2)!.length < 20);

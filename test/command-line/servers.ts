@@ -45,10 +45,10 @@ export function startTinyChroma(collection: { name: string; dimension: number })
  */
 export function startGate(
   chromaUrl: string,
-  isAllowed: (request: IncomingMessage) => boolean,
+  isAllowed: (request: IncomingMessage) => boolean | Promise<boolean>,
 ): Promise<TestServer> {
   return startServer(async (request, response) => {
-    if (!isAllowed(request)) {
+    if (!(await isAllowed(request))) {
       response.writeHead(400, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ error: `bad credentials ${JSON.stringify(request.headers)}` }));
       return;

@@ -91,7 +91,7 @@ export class FaultyPostgres {
         return client;
       } catch (error) {
         await client.end().catch(() => undefined);
-        if (tries === 100) throw error;
+        if (tries === 600) throw error;
         await sleep(100);
       }
     }

@@ -29,6 +29,8 @@ describe('the whole flow', () => {
       dimension: 384,
       records: RECORDS.text,
       space: 'cosine',
+      // More candidates than a cluster has records: fewer may all be of another cluster than the nearest.
+      hnsw: { ef_search: 1000 },
     });
     await fillCollection(chroma.url, { name: 'large', dimension: 1536, records: RECORDS.large, space: 'l2' });
     await fillCollection(chroma.url, { name: 'dot', dimension: 32, records: 500, space: 'ip' });

@@ -123,8 +123,8 @@ describe('a line that damages what a whole store sends', () => {
     const proxy = await TcpProxy.start({ host: hostname, port: Number(port) });
     const database = openDatabase({ url: postgres.url.replace(`:${port}/`, `:${proxy.port}/`) });
     const garbled = whenRead(store, keys.embeddings(run, 'docs', number), async () => {
-      // By then nothing but the rows is still to be sent.
-      await sleep(300);
+      // By then nothing but the rows is still to be sent: each turn hands on what was, however late it comes.
+      for (let turn = 0; turn < 30; turn++) await sleep(10);
       proxy.weather = { kind: 'garble', from: 'client', bytes: Buffer.alloc(40, 0xff) };
     });
     const before = await manifestTime(number);

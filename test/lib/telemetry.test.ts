@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { aboutOf } from '../../lambdas/step.ts';
 import { type FunctionName, HELPER_NAMES, STEP_NAMES } from '../../lib/step-names.ts';
@@ -64,6 +65,8 @@ async function call(step: FunctionName, event: object, environment: Environment)
     { env },
   );
   const lines = `${stdout}${stderr}`.trim().split('\n');
+  // What came last may still be unread: the sockets are looked at once more.
+  for (let turns = 0; turns < 2; turns++) await turn();
   daemon.close();
   chroma.close();
   return { lines: lines.map((line) => JSON.parse(line) as Record<string, unknown>), segments };

@@ -267,12 +267,14 @@ describe('A Map Run of 10,000 children', () => {
     const items = numbers(10_000).map((number) => ({ run: 'r', schema: 'docs', number }));
     await store.writeText('items.json', JSON.stringify(items));
     const definition = shardMap({ ItemReader: reader('items.json'), MaxConcurrency: 1000, ResultWriter });
-    const started = performance.now();
+    const before = process.cpuUsage();
     const tasks = { work: (shard: { number: number }) => shard.number };
     const { end, execution } = await runDefinition(definition, { store, tasks, input: { run: 'r' } });
     assert.equal(end.status, 'SUCCEEDED');
     assert.ok(execution.history.events < 20);
     assert.ok(execution.mapRuns[0]!.children.every(({ status }) => status === 'SUCCEEDED'));
-    assert.ok(performance.now() - started < 20_000);
+    // Of the processor: the machine may have others to serve.
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 20e6, `${(user + system) / 1e6} s`);
   });
 });

@@ -121,12 +121,14 @@ describe('a migration on AWS', () => {
   });
 
   it('that failed says why, and a redrive runs the failed shard and no other', async () => {
-    functions.set([{ step: 'import-shard', kind: 'refuses', number: 3 }]);
+    const refuses = { step: 'import-shard', kind: 'refuses', number: 3 } as const;
+    functions.set([{ step: 'plan', kind: 'waits' }, refuses]);
     calls = [];
     const started = await command('start', '--run', 'second', '--json', ...small);
     assert.equal(started.code, 0, started.stderr);
     const { execution, status } = JSON.parse(started.stdout) as Look;
     assert.equal(status, 'RUNNING');
+    functions.set([refuses]);
 
     const watched = await command('watch', '--execution', execution);
     assert.equal(watched.code, 1);

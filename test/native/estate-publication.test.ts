@@ -31,12 +31,16 @@ const schemas = Array.from({ length: COLLECTIONS }, (_, at) => `user_${at}`);
 
 /** Functions that Postgres has read by their names, of all schemas. A connection says it when it ends, or a little later. */
 async function functionsRead(): Promise<number> {
+  while ((await target.rows(OTHERS)).length > 0) await sleep(20);
   await sleep(1200);
   const [row] = await target.rows<{ read: number }>(
     `select idx_tup_read::bigint as read from pg_stat_all_indexes where indexrelname = 'pg_proc_proname_args_nsp_index'`,
   );
   return Number(row!.read);
 }
+
+const OTHERS = `select from pg_stat_activity
+  where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()`;
 
 async function measured(work: () => Promise<unknown>, of: number) {
   const before = await functionsRead();

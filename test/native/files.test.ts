@@ -327,11 +327,17 @@ describe('files', () => {
   it('that are imported when somebody presses Ctrl-C go on with the run that is named', async () => {
     const args = ['import', '--source', path('all.jsonl'), '--target', postgres.url, '--tune', 'off'];
     const command = [...args, '--store', path('store'), '--take-over', '--shard-bytes', '64KB'];
+    // Whoever publishes waits for this: it comes to no end before it is stopped.
+    await client.query('begin; lock table docs.documents in access share mode');
     const stopped = startCommand(command);
-    stopped.process.stderr?.on('data', (said) => {
-      if (/^(Exporting|Importing)/m.test(said)) stopped.process.kill('SIGINT');
-    });
+    const stop = (said: string) => {
+      if (!/^(Exporting|Importing|Indexing|Verifying|Publishing)/m.test(said)) return;
+      stopped.process.stderr?.off('data', stop);
+      stopped.process.kill('SIGINT');
+    };
+    stopped.process.stderr?.on('data', stop);
     const { code, stderr } = await stopped.finished;
+    await client.query('commit');
     assert.equal(code, 1, stderr);
     const [, run] = /go on with the same command and --run (import-\S+)\.\n$/.exec(stderr) ?? [];
     assert.ok(run, stderr);

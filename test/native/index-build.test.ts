@@ -22,8 +22,8 @@ import {
 const BUDGET = '40MB';
 /** Some seconds of work and a graph of 11 MB. */
 const LARGE = { records: 3000, dimension: 32, hnsw: { m: 48, efConstruction: 400, efSearch: 100 } };
-/** As slow, by its many candidates, and a graph of 8 MB. */
-const SMALL = { records: 3000, dimension: 32, hnsw: { m: 24, efConstruction: 1000, efSearch: 100 } };
+/** A graph of 8 MB. */
+const SMALL = { records: 3000, dimension: 32, hnsw: { m: 24, efConstruction: 100, efSearch: 100 } };
 
 let target: TestTarget;
 before(async () => {
@@ -62,8 +62,34 @@ async function leaveVectorIndex(plan: Plan, schema: string): Promise<void> {
   for (;;) {
     const { state, index } = await start(plan, schema, 300);
     assert.equal(state, 'building');
-    if (index === 'idx_embeddings_vector') return;
-    while ((await look(plan, schema)).state === 'building') await sleep(20);
+    while ((await look(plan, schema)).state === 'building') {
+      if (index === 'idx_embeddings_vector' && (await isAtWork(schema))) return;
+      await sleep(5);
+    }
+  }
+}
+
+/** Whether the server works at the vector index: one that was begun may have no statement yet. */
+const isAtWork = async (schema: string) =>
+  (
+    await target.rows(
+      `select from pg_stat_progress_create_index p join pg_stat_activity a using (pid)
+        where p.relid = to_regclass('${schema}__incoming.embeddings') and a.query ~* 'using hnsw'`,
+    )
+  ).length > 0;
+
+/** Leaves nothing but the vector index to the server, and a writer who keeps it waiting. @returns what ends the wait */
+async function holdVectorIndex(plan: Plan, schema: string): Promise<() => Promise<void>> {
+  assert.equal((await start(plan, schema)).state, 'valid');
+  await target.rows(`drop index ${schema}__incoming.idx_embeddings_vector`);
+  const writer = await target.database.connect('writer');
+  await writer.query(`begin; lock table ${schema}__incoming.embeddings in row exclusive mode`);
+  for (;;) {
+    assert.equal((await start(plan, schema, 300)).state, 'building');
+    while ((await look(plan, schema)).state === 'building') {
+      if ((await target.database.withClient('observer', waitingForLocks)) > 0) return () => writer.end();
+      await sleep(5);
+    }
   }
 }
 
@@ -141,7 +167,8 @@ test('a build survives the SIGKILL of the process that started it', async () => 
   );
   try {
     for await (const line of child.stdout) if (String(line).includes('idx_embeddings_vector')) break;
-    await sleep(300);
+    const deadline = Date.now() + 60_000;
+    while (!(await isAtWork('killed'))) assert.ok(Date.now() < deadline, 'the build does not begin');
   } finally {
     child.kill('SIGKILL');
   }
@@ -205,19 +232,24 @@ test('a large build has the memory to itself; small ones wait for it, and run be
   const plan = await loaded(
     'locks',
     ...[
-      { schema: 'large', ...LARGE },
-      { schema: 'other', ...LARGE },
+      { schema: 'large', ...LARGE, records: 100 },
+      { schema: 'other', ...LARGE, records: 100 },
     ],
-    ...[{ schema: 'small', ...SMALL }, { schema: 'tiny' }],
+    ...[{ schema: 'small', ...SMALL, records: 100 }, { schema: 'tiny' }],
   );
-  await leaveVectorIndex(plan, 'large');
+  // Nobody has so many rows here: what is reckoned with is the plan's number.
+  for (const collection of plan.collections)
+    if (collection.schema !== 'tiny') collection.records = LARGE.records;
+  const endLarge = await holdVectorIndex(plan, 'large');
   assert.equal((await start(plan, 'other')).state, 'waiting', 'another large one beside a large one');
   assert.equal((await start(plan, 'tiny')).state, 'waiting', 'a small one beside a large one');
+  await endLarge();
   await waitUntilStopped(plan, 'large');
-  await leaveVectorIndex(plan, 'small');
+  const endSmall = await holdVectorIndex(plan, 'small');
   assert.equal((await start(plan, 'other')).state, 'waiting', 'a large one beside a small one');
   assert.equal((await start(plan, 'tiny')).state, 'valid', 'a small one beside a small one');
   assert.equal((await look(plan, 'small')).state, 'building', 'else the last two said nothing');
+  await endSmall();
   await waitUntilStopped(plan, 'small');
   assert.equal((await start(plan, 'other')).state, 'valid');
 });

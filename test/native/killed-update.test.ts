@@ -54,14 +54,15 @@ describe('a delta pass', () => {
   });
 
   it('that is killed while it compares, while it moves and while it publishes goes on to the end', async () => {
+    // Whoever publishes waits for this: no pass comes to its end before it is killed.
+    const reader = new pg.Client(postgres.url);
+    await reader.connect();
+    await reader.query('begin; lock table docs.documents in share row exclusive mode');
     await killedWhen(async () => (await shards('digests')) > 1);
     await assertUntouched();
     await killedWhen(async () => (await shards('rows')) > 0);
     await assertUntouched();
-    // Whoever publishes waits for this.
-    const reader = new pg.Client(postgres.url);
-    await reader.connect();
-    await reader.query('begin; lock table docs.documents in share row exclusive mode');
+    while ((await waitingForLocks(client)) > 0) await sleep(5);
     await killedWhen(async () => (await waitingForLocks(client)) > 0);
     await reader.end();
     await assertUntouched();

@@ -5,7 +5,8 @@ import pg from 'pg';
 import { startTestChroma, type TestChroma } from '../fixtures/chroma.ts';
 import { addRecords } from '../fixtures/chroma-api.ts';
 import { type RunJson, runJsonCommand } from '../fixtures/command-line.ts';
-import { executeMigration } from '../fixtures/execution.ts';
+import { executeMigration, synthesized } from '../fixtures/execution.ts';
+import { FaultyFunctions } from '../fixtures/faulty-functions.ts';
 import { fillCollection } from '../fixtures/fill-collection.ts';
 import { assertArrived } from '../fixtures/oracle.ts';
 import { startTestPostgres, type TestPostgres } from '../fixtures/postgres.ts';
@@ -27,9 +28,10 @@ describe('two runs on the same schema', () => {
       ...['--store', await temporaryFolder('ownership-'), ...more],
     ]);
 
-  /** Executes a run, and `meanwhile` from its second shard's import on. Both have ended at the end. */
+  /** Executes a run up to the import of a later shard, then `meanwhile` to its end, and then the rest of the run. */
   async function executeAnd<T>(run: string, meanwhile: () => Promise<T>) {
-    let imports = 0;
+    const functions = await FaultyFunctions.create(synthesized(), await temporaryFolder('ownership-'));
+    functions.set([{ step: 'import-shard', kind: 'waits', number: 3 }]);
     let other: Promise<T> | undefined;
     const result = await executeMigration(
       {
@@ -37,9 +39,11 @@ describe('two runs on the same schema', () => {
         request: { shardBytes: 64 * 1024, concurrency: 1 },
       },
       (event) => {
-        if (event.type === 'state-entered' && event.state === 'ImportShard' && ++imports === 2)
-          other = meanwhile();
+        if (event.type === 'log' && event.fields.message === 'called' && event.fields.struck)
+          other ??= meanwhile().finally(() => functions.set([]));
       },
+      undefined,
+      functions.assembly,
     );
     return { result, other: await other! };
   }

@@ -38,7 +38,7 @@ describe('modifyDBParameterGroup on a native server', () => {
 
   it('takes plain numbers in the server’s own unit and puts them into force', async () => {
     await modify(setting('work_mem', '65536'), setting('checkpoint_completion_target', '0.8'));
-    for (let tries = 0; tries < 50; tries++) {
+    for (let tries = 0; tries < 500; tries++) {
       const [row] = await query<{ work_mem: string }>('show work_mem');
       if (row?.work_mem === '64MB') break;
       await sleep(20);

@@ -1,6 +1,7 @@
 /** `tune` as a person uses it, on a server that has settings of its own and builds indexes beside its work. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { tuneOutput } from '../../local/output/schemas.ts';
 import type { Log } from '../../src/log.ts';
@@ -46,6 +47,18 @@ describe('tune', { concurrency: false }, () => {
   const setting = async (name: string) =>
     (await target.rows<{ setting: string }>('select setting from pg_settings where name = $1', [name]))[0]!
       .setting;
+  /** Resolves once it is in force: a server reads its configuration in its own time. @param value in its own unit */
+  const setSystem = async (name: string, value: string) => {
+    await target.rows(`alter system set ${name} = '${value}'`);
+    await target.rows('select pg_reload_conf()');
+    await isInForce(name, value);
+  };
+  async function isInForce(name: string, value: string): Promise<void> {
+    for (let tries = 0; (await setting(name)) !== value; tries++) {
+      assert.ok(tries < 500, `${name} is still ${await setting(name)}`);
+      await sleep(20);
+    }
+  }
   const definition = async (index: string) =>
     (
       await target.rows<{ indexdef: string }>('select indexdef from pg_indexes where indexname = $1', [index])
@@ -63,14 +76,12 @@ describe('tune', { concurrency: false }, () => {
   });
 
   it('applies, and restores to the very values from before', async () => {
-    await target.rows(`alter system set checkpoint_timeout = '400s'`);
-    await target.rows('select pg_reload_conf()');
-    await target.rows('select pg_sleep(0.3)');
+    await setSystem('checkpoint_timeout', '400');
     const before = await Promise.all(['work_mem', 'checkpoint_timeout', 'random_page_cost'].map(setting));
     const { code, json } = await tune('--apply');
     assert.equal(code, 0);
     assert.ok(json.settings.length > 3 && json.settings.every(({ applied }) => applied));
-    assert.equal(await setting('checkpoint_timeout'), '900');
+    await isInForce('checkpoint_timeout', '900');
     assert.notEqual(await setting('work_mem'), before[0]);
     const back = await tune('--restore');
     assert.equal(back.code, 0);
@@ -87,9 +98,7 @@ describe('tune', { concurrency: false }, () => {
 
   it('leaves alone what somebody has set otherwise since', async () => {
     await tune('--apply');
-    await target.rows(`alter system set work_mem = '9MB'`);
-    await target.rows('select pg_reload_conf()');
-    await target.rows('select pg_sleep(0.3)');
+    await setSystem('work_mem', '9216');
     const { code, json } = await tune('--restore');
     assert.equal(code, 1);
     const kept = json.restored.filter(({ restored }) => !restored);
@@ -196,14 +205,21 @@ describe('tune', { concurrency: false }, () => {
     await writer.query('begin');
     await writer.query(`update docs.documents set language = 'en' where source_id = 'record 1'`);
     const command = startCommand(['tune', '--target', target.url, '--index', 'language']);
+    const isBuilding = async () =>
+      (
+        await target.rows(
+          `select from pg_stat_progress_create_index where datname = current_database() and command ~ '^CREATE'`,
+        )
+      ).length > 0;
     try {
       for (let tries = 0; ; tries++) {
-        if ((await target.rows(`select from pg_stat_progress_create_index`)).length > 0) break;
-        assert.ok(tries < 100, 'the build has not begun');
-        await target.rows('select pg_sleep(0.1)');
+        if (await isBuilding()) break;
+        assert.ok(tries < 600, 'the build has not begun');
+        await sleep(100);
       }
       command.process.kill('SIGINT');
-      await target.rows('select pg_sleep(0.3)');
+      // While somebody writes the build cannot come to its own end.
+      while (await isBuilding()) await sleep(20);
     } finally {
       await writer.query('rollback');
       await writer.end();

@@ -22,7 +22,7 @@ test('the server works on the next page while one is scanned, also where it is a
     const asked = Math.min(3, read / 10 + 1);
     // Nothing leaves this thread meanwhile: the request is there, or on its way, or it was not sent.
     for (let seen = Atomics.load(requests, 0); seen < asked; seen = Atomics.load(requests, 0))
-      if (Atomics.wait(requests, 0, seen, 2000) === 'timed-out') break;
+      if (Atomics.wait(requests, 0, seen, 20_000) === 'timed-out') break;
     assert.ok(Atomics.load(requests, 0) >= asked, `${read} records read, and no further page asked for`);
   }
   assert.equal(read, 30);
