@@ -1,14 +1,18 @@
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import { buildAll } from '../local/build.ts';
 import type { RunReport } from '../src/report/report.ts';
+import { readManifest } from '../src/shard/manifest.ts';
 import { keys } from '../src/store/keys.ts';
 import { outputOf, outputWithin, startNode, startProduct } from './command-line.ts';
 import { atLeast, count, duration, type Figure } from './figure.ts';
 import { inTurns, median, secondsOf } from './in-turns.ts';
+import { limitOf } from './load-ways.ts';
 import type { Collection, Setting } from './setting.ts';
 
 const SCRIPT = fileURLToPath(new URL('usual-script.ts', import.meta.url));
 const SCHEMA = 'usual_script';
+const LIMIT_SCHEMA = 'copied_alone';
 const ROUNDS = 2;
 /** A script that has not ended by then is ended. */
 const MOST_SECONDS = 600;
@@ -29,7 +33,8 @@ interface Parts {
 /**
  * The whole command beside a script as users write it, each as a process of its own on all cores, which Chroma and
  * Postgres share. Then what either spends in the database on the rows and on the approximate index: the script's
- * statements, and the product's imports from their beginning to their commit, summed up, and its build.
+ * statements, and the product's imports from their beginning to their commit, summed up, and its build. And what no
+ * import can come below, one shard after the other.
  */
 async function measure(
   setting: Setting,
@@ -40,13 +45,19 @@ async function measure(
   await buildAll();
   const ours: Parts[] = [];
   const theirs: Parts[] = [];
+  const alone: number[] = [];
+  let limit = '';
   let inTime = true;
   const seconds = await inTurns(
     {
       async migrated() {
         const run = `beside-${Date.now()}`;
         const seconds = await secondsOf(() => migrate(setting, collection, run));
-        ours.push(partsOf(JSON.parse((await setting.store.readText(keys.reportJson(run))) as string)));
+        const report = JSON.parse((await setting.store.readText(keys.reportJson(run))) as string);
+        ours.push(partsOf(report));
+        const copied = await copyAlone(setting, report);
+        alone.push(copied.seconds);
+        limit = copied.words;
         return seconds;
       },
       async scripted() {
@@ -69,7 +80,18 @@ async function measure(
       index: median(counted.map(({ index }) => index)),
     };
   };
-  return figuresOf(collection, seconds, medianOf(ours), medianOf(theirs), inTime ? '' : 'more than ');
+  const script = medianOf(theirs);
+  const copied = median(alone.slice(warmUps));
+  return [
+    ...figuresOf(collection, seconds, medianOf(ours), script, inTime ? '' : 'more than '),
+    {
+      what: `${limit} of the same rows, with nothing beside it`,
+      product: duration(copied),
+      beside: `${duration(script.load)} in that script's INSERTs of 1,000 rows`,
+      ratio: script.load / copied,
+      goal: null,
+    },
+  ];
 }
 
 /** @param moreThan said of what was ended before its time */
@@ -138,6 +160,31 @@ async function runScript(
       .map((line) => JSON.parse(line)),
   ) as Parts;
   return { parts: told, inTime };
+}
+
+/** The run's shards once more, one after the other, by the server from its own files into tables of the same kind. */
+async function copyAlone(
+  { database, store }: Setting,
+  { run, shards }: RunReport,
+): Promise<{ seconds: number; words: string }> {
+  const schema = pg.escapeIdentifier(shards[0]!.schema);
+  return database.withClient('bench', async (client) => {
+    await client.query(`create schema ${LIMIT_SCHEMA}`);
+    for (const table of ['documents', 'embeddings'])
+      await client.query(
+        `create table ${LIMIT_SCHEMA}.${table} (like ${schema}.${table} including defaults)`,
+      );
+    let seconds = 0;
+    let words = '';
+    for (const { schema: name, number } of shards) {
+      const manifest = await readManifest(store, keys.manifest(run, name, number));
+      const limit = await limitOf(client, LIMIT_SCHEMA, store, manifest!);
+      seconds += await secondsOf(limit.load);
+      words = limit.words;
+    }
+    await client.query(`drop schema ${LIMIT_SCHEMA} cascade`);
+    return { seconds, words };
+  });
 }
 
 /** CREATE INDEX goes on without its client. */

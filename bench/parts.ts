@@ -17,6 +17,8 @@ export interface Sizes {
   /** The same dimensions, and several shards of the usual size; the graph of an index outgrows the server's default. */
   manySmall: Collection;
   manyLarge: Collection;
+  /** As many as an application in production has; of the larger dimension, `huge`. */
+  hugeSmall: Collection;
   /** One shard of so many records as Lambda's memory must not depend on. */
   huge: Collection;
   /** What every process' memory is measured with, few and many records of each of two dimensions. */
@@ -43,12 +45,15 @@ const forBoth =
     [small, large]: readonly [keyof Sizes, keyof Sizes] = BOTH,
   ): Part['measure'] =>
   async (setting, sizes) => [
-    ...[await measure(setting, sizes[small])].flat().map((figure) => ({ ...figure, headline: false })),
+    ...[await measure(setting, sizes[small])].flat().map(withoutHeadline),
     ...[await measure(setting, sizes[large])].flat(),
   ];
 
+const withoutHeadline = (figure: Figure): Figure => ({ ...figure, headline: false });
+
 const BOTH = ['small', 'large'] as const;
 const BOTH_OF_MANY = ['manySmall', 'manyLarge'] as const;
+const BOTH_HUGE = ['hugeSmall', 'huge'] as const;
 
 /** In the order in which they are measured. */
 export const PARTS: readonly Part[] = [
@@ -111,13 +116,11 @@ both servers, planning and preparing the database lie in between. The median of 
 publishes. Each is a process of its own. SQL time is the sum of the INSERTs, or of the imports from their beginning to
 their commit. Means of two turns after a warm-up for the smaller collections, one turn for the larger ones, whose index
 does not fit into the memory that the server's default gives a build; a script that takes longer than ten minutes is ended.`,
-    needs: [...BOTH, ...BOTH_OF_MANY],
+    needs: [...BOTH, ...BOTH_OF_MANY, ...BOTH_HUGE],
     measure: async (setting, sizes) => [
-      ...(await forBoth(measureBesideScript)(setting, sizes)).map((figure) => ({
-        ...figure,
-        headline: false,
-      })),
-      ...(await forBoth(measureOnceBesideScript, BOTH_OF_MANY)(setting, sizes)),
+      ...(await forBoth(measureBesideScript)(setting, sizes)).map(withoutHeadline),
+      ...(await forBoth(measureOnceBesideScript, BOTH_OF_MANY)(setting, sizes)).map(withoutHeadline),
+      ...(await forBoth(measureOnceBesideScript, BOTH_HUGE)(setting, sizes)),
     ],
   },
   {
