@@ -30,14 +30,17 @@ printf '%s\n' "$password" >"$folder/password"
 [ "$(id -u)" != 0 ] || chown -R postgres "$folder"
 as_server "$bin/initdb" -D "$folder/data" -U postgres -E UTF8 --locale=C --auth=scram-sha-256 \
   --pwfile="$folder/password" --no-sync >"$folder/initdb.log" 2>&1 || { cat "$folder/initdb.log" >&2; exit 1; }
+# Parallel builds share maintenance_work_mem. A container's /dev/shm is often 64 MB; in a file of the disk, which the
+# system writes back all the time, a large build takes half as long again.
+shared_memory=posix
+[ "$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -ge 4000000 ] 2>/dev/null || shared_memory=mmap
 as_server tee -a "$folder/data/postgresql.conf" >/dev/null <<SETTINGS
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$folder'
 shared_buffers = 256MB
 max_wal_size = 4GB
 max_connections = 100
-# Parallel builds share maintenance_work_mem; a container's /dev/shm is often 64 MB.
-dynamic_shared_memory_type = mmap
+dynamic_shared_memory_type = $shared_memory
 # It does not outlive the machine's power.
 fsync = off
 SETTINGS

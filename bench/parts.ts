@@ -17,9 +17,7 @@ export interface Sizes {
   /** The same dimensions, and several shards of the usual size; the graph of an index outgrows the server's default. */
   manySmall: Collection;
   manyLarge: Collection;
-  /** As many as an application in production has; of the larger dimension, `huge`. */
-  hugeSmall: Collection;
-  /** One shard of so many records as Lambda's memory must not depend on. */
+  /** One shard of so many records as Lambda's memory must not depend on, and as many as an application may have. */
   huge: Collection;
   /** What every process' memory is measured with, few and many records of each of two dimensions. */
   fewShort: Collection;
@@ -53,7 +51,6 @@ const withoutHeadline = (figure: Figure): Figure => ({ ...figure, headline: fals
 
 const BOTH = ['small', 'large'] as const;
 const BOTH_OF_MANY = ['manySmall', 'manyLarge'] as const;
-const BOTH_HUGE = ['hugeSmall', 'huge'] as const;
 
 /** In the order in which they are measured. */
 export const PARTS: readonly Part[] = [
@@ -116,11 +113,11 @@ both servers, planning and preparing the database lie in between. The median of 
 publishes. Each is a process of its own. SQL time is the sum of the INSERTs, or of the imports from their beginning to
 their commit. Means of two turns after a warm-up for the smaller collections, one turn for the larger ones, whose index
 does not fit into the memory that the server's default gives a build; a script that takes longer than ten minutes is ended.`,
-    needs: [...BOTH, ...BOTH_OF_MANY, ...BOTH_HUGE],
+    needs: [...BOTH, ...BOTH_OF_MANY, 'huge'],
     measure: async (setting, sizes) => [
       ...(await forBoth(measureBesideScript)(setting, sizes)).map(withoutHeadline),
-      ...(await forBoth(measureOnceBesideScript, BOTH_OF_MANY)(setting, sizes)).map(withoutHeadline),
-      ...(await forBoth(measureOnceBesideScript, BOTH_HUGE)(setting, sizes)),
+      ...(await forBoth(measureOnceBesideScript, BOTH_OF_MANY)(setting, sizes)),
+      ...(await measureOnceBesideScript(setting, sizes.huge)).map(withoutHeadline),
     ],
   },
   {
