@@ -31,7 +31,7 @@ printf '%s\n' "$password" >"$folder/password"
 as_server "$bin/initdb" -D "$folder/data" -U postgres -E UTF8 --locale=C --auth=scram-sha-256 \
   --pwfile="$folder/password" --no-sync >"$folder/initdb.log" 2>&1 || { cat "$folder/initdb.log" >&2; exit 1; }
 # Parallel builds share maintenance_work_mem. A container's /dev/shm is often 64 MB; in a file of the disk, which the
-# system writes back all the time, a build takes a tenth longer.
+# system writes back all the time, a build takes up to a sixth longer.
 shared_memory=posix
 [ "$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -ge 4000000 ] 2>/dev/null || shared_memory=mmap
 as_server tee -a "$folder/data/postgresql.conf" >/dev/null <<SETTINGS
